@@ -1,0 +1,3 @@
+module example.com/heapseries
+
+go 1.22

@@ -1,0 +1,3 @@
+module example.com/leakserver
+
+go 1.22
