@@ -190,7 +190,6 @@ create index snapshot_by_service on snapshot (tenant_id, service_id, captured_at
 create index snapshot_by_kind on snapshot (tenant_id, service_id, kind, captured_at desc, snapshot_id desc);
 create index snapshot_by_instance on snapshot (tenant_id, service_id, instance_id, captured_at desc, snapshot_id desc);
 create index snapshot_by_build on snapshot (tenant_id, service_id, build_id, captured_at desc, snapshot_id desc) where build_id is not null;
-create index snapshot_by_label on snapshot using gin (tenant_id, labels jsonb_path_ops);
 call protect('snapshot');
 
 -- The work list: unfinished uploads only. A claim looks across tenants, so no row-level security; ids, state, lease.
@@ -202,8 +201,7 @@ create table work (
   fencing     bigint not null default 0,             -- grows with every claim; results are written only under the current one
   attempts    integer not null default 0,
   crashes     integer not null default 0,            -- deaths of the parser that the worker saw, this upload's own
-  lost_leases integer not null default 0,
-  announced_at timestamptz not null default now(),
+  lost_leases integer not null default 0,            -- workers that vanished with it; the upload need not be the cause
   primary key (tenant_id, upload_id),
   foreign key (tenant_id, upload_id) references upload (tenant_id, upload_id) on delete cascade
 ) with (fillfactor = 70);
@@ -215,6 +213,66 @@ create table work_turn (
   tenant_id uuid primary key references tenant on delete cascade,
   served_at timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
+
+-- Claims up to `slots` uploads that wait or whose worker is gone, and leases them to the caller. Fair: the tenants that
+-- have work take turns, the one served longest ago first, each with its oldest upload. An upload that another claim has
+-- locked is skipped, since that claim will lease it, so an empty answer means that nothing is left to claim. The clock
+-- is the server's: workers whose clocks differ would expire each other's leases.
+--
+-- The plan must be the walk along work_by_age even while the statistics still say that the table is empty.
+create function claim_work(slots integer, lease interval) returns setof work
+  language plpgsql set enable_seqscan = off set enable_bitmapscan = off
+  as $$
+declare
+  waiting   uuid[];
+  served    uuid[] := '{}';
+  candidate uuid;
+  claimed   work;
+begin
+  -- Each tenant that has work costs one probe of the index, however much it has.
+  waiting := array(
+    with recursive busy as (
+      (select w.tenant_id from work w order by w.tenant_id limit 1)
+      union all
+      select (select w.tenant_id from work w where w.tenant_id > busy.tenant_id order by w.tenant_id limit 1)
+        from busy where busy.tenant_id is not null
+    )
+    select busy.tenant_id from busy left join work_turn turn on turn.tenant_id = busy.tenant_id
+     where busy.tenant_id is not null
+     order by turn.served_at nulls first, busy.tenant_id);
+  while slots > 0 and cardinality(waiting) > 0 loop
+    foreach candidate in array waiting loop
+      exit when slots = 0;
+      update work w
+         set lease_until = clock_timestamp() + lease,
+             fencing     = nextval('work_fencing'),
+             attempts    = w.attempts + 1,
+             lost_leases = w.lost_leases + (w.lease_until is not null)::integer
+       where w.tenant_id = candidate
+         and w.upload_id = (
+           select x.upload_id from work x
+            where x.tenant_id = candidate and (x.lease_until is null or x.lease_until < clock_timestamp())
+            order by x.received_at, x.upload_id
+            limit 1
+            for update skip locked)
+      returning w.* into claimed;
+      if found then
+        slots := slots - 1;
+        served := served || candidate;
+        return next claimed;
+      else
+        waiting := array_remove(waiting, candidate);
+      end if;
+    end loop;
+  end loop;
+  -- Ordered by id, so that two claims never wait for each other in a ring.
+  insert into work_turn (tenant_id, served_at)
+  select tenant_id, clock_timestamp() + max(ordinal) * interval '1 microsecond'
+    from unnest(served) with ordinality as s (tenant_id, ordinal)
+   group by tenant_id
+   order by tenant_id
+  on conflict (tenant_id) do update set served_at = excluded.served_at;
+end $$;
 
 -- Index: dictionaries --------------------------------------------------------------------------------------------------
 -- Append-only blocks of delta/varint columns. Ids are dense and small; a head row holds how many there are and is what

@@ -31,10 +31,12 @@ export interface ParsedKey {
   readonly hash: Buffer;
 }
 
-/** A new key in plain text, from the system's random source: 190 bits of secret. To be shown once and never stored. */
-export function generateKey(role: Role): string {
-  const body = `tmk_${role}_${randomBase62(idLength)}_${randomBase62(secretLength)}`;
-  return body + checksum(body);
+/** A new key from the system's random source, with 190 bits of secret. The text is to be shown once, never stored. */
+export function generateKey(role: Role): ParsedKey & { readonly text: string } {
+  const id = randomBase62(idLength);
+  const body = `tmk_${role}_${id}_${randomBase62(secretLength)}`;
+  const text = body + checksum(body);
+  return { text, role, id, hash: hashKey(text) };
 }
 
 /** The parts of a key, or null if the text is no key: wrong shape or wrong checksum. Never throws. */

@@ -1,6 +1,6 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import type { TenantId } from '../platform/database.js';
-import { Problem } from '../platform/problem.js';
+import type { TenantId } from './database.js';
+import { Problem } from './problem.js';
 
 const lifetimeMillis = 24 * 3600 * 1000;
 const signatureBytes = 16;

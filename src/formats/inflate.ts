@@ -1,0 +1,117 @@
+import { ZStream, Z_BUF_ERROR, Z_NO_FLUSH, Z_OK, Z_STREAM_END, zlibInflate, zlibInflateInit2, zlibInflateReset } from 'pako';
+import type { Budget } from './budget.js';
+import { FormatError, overBudget } from './format-error.js';
+
+/**
+ * Decompresses a whole gzip file (RFC 1952) of one or several members, as Go's `compress/gzip` reads it.
+ *
+ * Throws FormatError: `over-budget` (limit `inflatedBytes`) as soon as more than `maxBytes` come out, `truncated` when
+ * the input ends inside a member, `malformed` for broken data, a wrong CRC or length, or bytes after the last member.
+ */
+export type Inflate = (bytes: Uint8Array, maxBytes: number) => Uint8Array;
+
+const GZIP_ONLY = 16 + 15;
+const SMALLEST_MEMBER = 18;
+
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/** `Inflate` in plain JavaScript (pako), for wherever zlib is not at hand. Memory: never over twice `maxBytes`. */
+export const inflateGzip: Inflate = (bytes, maxBytes) => {
+  const stream = new ZStream();
+  zlibInflateInit2(stream, GZIP_ONLY);
+  stream.input = bytes;
+  stream.next_in = 0;
+  stream.avail_in = bytes.length;
+  let output = new Uint8Array(firstGuess(bytes, maxBytes));
+  stream.output = output;
+  stream.next_out = 0;
+  stream.avail_out = output.length;
+
+  for (;;) {
+    const status = zlibInflate(stream, Z_NO_FLUSH);
+    if (stream.next_out > maxBytes) throw overBudget('inflatedBytes', stream.next_out, maxBytes);
+    if (status === Z_STREAM_END) {
+      if (stream.avail_in === 0) return output.subarray(0, stream.next_out);
+      if (!isGzip(bytes.subarray(stream.next_in)) && !isCutMagic(bytes, stream.next_in)) {
+        throw new FormatError('malformed', 'decompressing profile: gzip: trailing bytes after the last member', {
+          offset: stream.next_in,
+        });
+      }
+      zlibInflateReset(stream);
+    } else if (status !== Z_OK && status !== Z_BUF_ERROR) {
+      throw new FormatError('malformed', `decompressing profile: ${reason(stream.msg)}`, { offset: stream.next_in });
+    } else if (stream.avail_out === 0) {
+      const larger = new Uint8Array(Math.min(output.length * 2, maxBytes + 1));
+      larger.set(output);
+      output = larger;
+      stream.output = output;
+      stream.avail_out = output.length - stream.next_out;
+    } else {
+      throw new FormatError('truncated', 'decompressing profile: unexpected EOF', { offset: bytes.length });
+    }
+  }
+};
+
+/**
+ * The bytes as they are, or what they decompress to if they are gzip, within `inflatedBytes` and `inflateRatio`.
+ * Throws what `inflate` throws, and `malformed` for gzip inside gzip: no tool of Go writes it, and it hides bombs.
+ */
+export function inflateWithin(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array {
+  if (!isGzip(bytes)) {
+    if (bytes.length > budget.inflatedBytes) throw overBudget('inflatedBytes', bytes.length, budget.inflatedBytes);
+    return bytes;
+  }
+  const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
+  const inflated = inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
+  if (isGzip(inflated)) {
+    throw new FormatError('malformed', 'nested compression: a gzip file inside a gzip file');
+  }
+  return inflated;
+}
+
+/** The first bytes of what `head`, the head of a gzip file, holds: at most `maxBytes`, fewer if it breaks off. */
+export function inflateHead(head: Uint8Array, maxBytes: number): Uint8Array {
+  const stream = new ZStream();
+  zlibInflateInit2(stream, GZIP_ONLY);
+  const output = new Uint8Array(maxBytes);
+  stream.input = head;
+  stream.next_in = 0;
+  stream.avail_in = head.length;
+  stream.output = output;
+  stream.next_out = 0;
+  stream.avail_out = output.length;
+  zlibInflate(stream, Z_NO_FLUSH);
+  return output.subarray(0, stream.next_out);
+}
+
+/** The length that the last member claims, if it can be true: with one honest member nothing has to grow. */
+function firstGuess(bytes: Uint8Array, maxBytes: number): number {
+  const n = bytes.length;
+  const claimed =
+    n < SMALLEST_MEMBER ? 0 : (bytes[n - 4] | (bytes[n - 3] << 8) | (bytes[n - 2] << 16) | (bytes[n - 1] << 24)) >>> 0;
+  // Deflate cannot exceed a ratio of 1032:1. One byte more than claimed lets the end be seen without growing.
+  const plausible = claimed <= n * 1032 ? claimed : n * 4;
+  return Math.min(Math.max(plausible, 4096) + 1, maxBytes + 1);
+}
+
+function isCutMagic(bytes: Uint8Array, offset: number): boolean {
+  return bytes.length - offset === 1 && bytes[offset] === 0x1f;
+}
+
+/** zlib's words for a wrong trailer, in Go's. */
+function reason(message: string): string {
+  switch (message) {
+    case 'incorrect data check':
+    case 'incorrect length check':
+      return 'gzip: invalid checksum';
+    case 'incorrect header check':
+    case 'unknown compression method':
+    case 'unknown header flags set':
+    case 'header crc mismatch':
+      return 'gzip: invalid header';
+    default:
+      return `flate: corrupt input (${message})`;
+  }
+}

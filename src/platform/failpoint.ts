@@ -1,0 +1,47 @@
+/**
+ * Places where a process can be made to die at once, as if the power had gone, so that tests can prove what survives.
+ * Nothing is armed unless the configuration says so, and then a failpoint can do nothing but kill its own process.
+ */
+export const failpoints = [
+  // API: one upload, in the order of its way.
+  'archive-half-written',
+  'archive-written-before-rename',
+  'archive-renamed-before-folder-sync',
+  'after-archive-before-commit',
+  'after-commit-before-announce',
+  'after-announce-before-answer',
+  // Worker: one upload, in the order of its way.
+  'after-claim-before-parse',
+  'after-parse-before-dictionary',
+  'after-dictionary-before-result',
+  'after-result-before-commit',
+  'after-commit-before-next',
+] as const;
+
+export type Failpoint = (typeof failpoints)[number];
+
+let armed: { name: Failpoint; passes: number } | null = null;
+
+/**
+ * Arms one failpoint for this process; `setting` is `name` or `name:n`, which dies when it is reached the n-th time.
+ *
+ * @throws Error when there is no failpoint of that name.
+ */
+export function armFailpoint(setting: string): void {
+  const [name, nth = '1'] = setting.split(':', 2);
+  if (!isFailpoint(name) || !/^[1-9]\d{0,5}$/.test(nth)) {
+    throw new Error(`unknown failpoint ${JSON.stringify(setting)}; known are ${failpoints.join(', ')}`);
+  }
+  armed = { name, passes: Number(nth) - 1 };
+}
+
+/** Kills this process, without any chance to tidy up, if `name` is armed and has been reached often enough. */
+export function failpoint(name: Failpoint): void {
+  if (armed?.name !== name) return;
+  if (armed.passes-- > 0) return;
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function isFailpoint(name: string): name is Failpoint {
+  return (failpoints as readonly string[]).includes(name);
+}

@@ -1,0 +1,178 @@
+import { Injectable } from '@nestjs/common';
+import type { Kind } from '../formats/kind.js';
+import { Database, type TenantId, type Tx } from '../platform/database.js';
+import { Problem } from '../platform/problem.js';
+import type { Caller } from '../tenants/caller.js';
+import type { ListPage } from '../tenants/list-page.js';
+
+export const uploadStates = ['stored', 'parsing', 'indexed', 'rejected', 'quarantined'] as const;
+export type UploadState = (typeof uploadStates)[number];
+
+export interface SnapshotFilters {
+  readonly serviceId?: string;
+  readonly kind?: Kind;
+  readonly instance?: string;
+  readonly build?: string;
+  readonly env?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly state?: UploadState;
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
+/** Lists are ordered by time of capture, youngest first; the time is text because a Date has no microseconds. */
+export interface SnapshotPosition {
+  readonly capturedAt: string;
+  readonly id: string;
+}
+
+/** A snapshot with its upload and the names of what it belongs to: a row as the database gives it. */
+export interface SnapshotRow {
+  readonly snapshot_id: string;
+  readonly upload_id: string;
+  readonly part: number;
+  readonly service_id: string;
+  readonly service: string;
+  readonly team: string;
+  readonly instance_id: string;
+  readonly instance: string;
+  readonly kind: Kind | null;
+  readonly state: UploadState;
+  readonly problem: Readonly<Record<string, unknown>> | null;
+  /** RFC 3339 in UTC with microseconds. */
+  readonly captured_at: string;
+  readonly captured_from: 'given' | 'artefact' | 'receipt';
+  readonly received_at: Date;
+  readonly finished_at: Date | null;
+  readonly capture_ms: number | null;
+  readonly version: string | null;
+  readonly git_sha: string | null;
+  readonly ci_build: string | null;
+  readonly env: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly delta: boolean;
+  readonly duration_nanos: string;
+  readonly sample_types: readonly { type: string; unit: string; total: string }[];
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly sha256: Buffer;
+  readonly size_bytes: string;
+  readonly content_encoding: 'identity' | 'gzip';
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Snapshots as a key may see them. */
+@Injectable()
+export class Snapshots {
+  constructor(private readonly db: Database) {}
+
+  /**
+   * The snapshot of that id.
+   * @throws Problem `not-found`, in the same words whether it never existed, is another tenant's or another team's
+   */
+  async getVisible(caller: Caller, id: string): Promise<SnapshotRow> {
+    const row = await this.db.readTenant(caller.tenantId, (tx) => findVisibleSnapshot(tx, caller, id));
+    return row ?? refuse();
+  }
+
+  /** One page, youngest capture first. */
+  async list(caller: Caller, filters: SnapshotFilters, page: ListPage<SnapshotPosition>): Promise<SnapshotRow[]> {
+    const { sql, parameters } = pageQuery(caller, filters, page);
+    return this.db.readTenant(caller.tenantId, (tx) => tx.query<SnapshotRow[]>(sql, parameters));
+  }
+
+  /** Ids and kinds of all that was found in one upload, in order. */
+  async partsOf(tenantId: TenantId, uploadId: string): Promise<{ snapshot_id: string; part: number; kind: Kind | null }[]> {
+    return this.db.readTenant(tenantId, (tx) =>
+      tx.query('select snapshot_id, part, kind from snapshot where tenant_id = $1 and upload_id = $2 order by part', [
+        tenantId,
+        uploadId,
+      ]),
+    );
+  }
+}
+
+async function findVisibleSnapshot(tx: Tx, caller: Caller, id: string): Promise<SnapshotRow | null> {
+  if (!uuid.test(id)) return null;
+  const [row] = await tx.query<SnapshotRow[]>(
+    `with page as (select * from snapshot where tenant_id = $1 and snapshot_id = $2)
+     ${describePage} where $3::uuid is null or v.team_id = $3`,
+    [caller.tenantId, id, caller.teamId],
+  );
+  return row ?? null;
+}
+
+function refuse(): never {
+  throw new Problem('not-found', 'This key sees no snapshot with that id.');
+}
+
+const describePage = `
+  select p.snapshot_id, p.upload_id, p.part, p.service_id, v.name as service, t.name as team, p.instance_id,
+         i.name as instance, p.kind, u.state, u.problem,
+         to_char(p.captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at, p.captured_from,
+         u.received_at, u.finished_at, p.capture_ms, b.version, b.git_sha, b.ci_build, p.env, p.labels, p.delta,
+         p.duration_nanos, p.sample_types, p.details, u.sha256, u.size_bytes, u.content_encoding
+    from page p
+    join upload u on u.tenant_id = p.tenant_id and u.upload_id = p.upload_id
+    join service v on v.tenant_id = p.tenant_id and v.service_id = p.service_id
+    join team t on t.tenant_id = v.tenant_id and t.team_id = v.team_id
+    join instance i
+      on i.tenant_id = p.tenant_id and i.service_id = p.service_id and i.instance_id = p.instance_id
+    left join build b on b.tenant_id = p.tenant_id and b.service_id = p.service_id and b.build_id = p.build_id`;
+
+/**
+ * The page is found in `snapshot` alone, along one of its indexes, and only its rows are joined to what describes them.
+ * No index has the team or the kind before the time; so a list by team or kind alone asks each service for its
+ * youngest rows and merges those.
+ */
+function pageQuery(
+  caller: Caller,
+  filters: SnapshotFilters,
+  page: ListPage<SnapshotPosition>,
+): { sql: string; parameters: unknown[] } {
+  const parameters: unknown[] = [];
+  const given = (value: unknown) => `$${parameters.push(value)}`;
+  const tenant = given(caller.tenantId);
+
+  const conditions = [`s.tenant_id = ${tenant}`];
+  const { serviceId, kind, instance, build, env, labels, state, from, to } = filters;
+  const serviceOf = serviceId === undefined ? '' : ` and service_id = ${given(serviceId)}`;
+  if (serviceId !== undefined) conditions.push(`s.service_id = $${parameters.length}`);
+  if (kind !== undefined) conditions.push(`s.kind = ${given(kind)}`);
+  if (instance !== undefined) {
+    conditions.push(
+      `s.instance_id = any (array(select instance_id from instance where tenant_id = ${tenant}${serviceOf} and name = ${given(instance)}))`,
+    );
+  }
+  if (build !== undefined) {
+    conditions.push(
+      `s.build_id = any (array(select build_id from build where tenant_id = ${tenant}${serviceOf} and version = ${given(build)}))`,
+    );
+  }
+  if (env !== undefined) conditions.push(`s.env = ${given(env)}`);
+  if (labels !== undefined) conditions.push(`s.labels @> ${given(JSON.stringify(labels))}::jsonb`);
+  if (from !== undefined) conditions.push(`s.captured_at >= ${given(from)}`);
+  if (to !== undefined) conditions.push(`s.captured_at < ${given(to)}`);
+  if (state !== undefined) {
+    conditions.push(
+      `exists (select from upload u where u.tenant_id = s.tenant_id and u.upload_id = s.upload_id and u.state = ${given(state)})`,
+    );
+  }
+  if (page.after !== null) {
+    conditions.push(
+      `(s.captured_at, s.snapshot_id) < (${given(page.after.capturedAt)}::timestamptz, ${given(page.after.id)}::uuid)`,
+    );
+  }
+  const youngest = `order by captured_at desc, snapshot_id desc limit ${given(page.limit)}`;
+  const rows = `select s.* from snapshot s where ${conditions.join(' and ')}`;
+  const perService = serviceId === undefined && (caller.teamId !== null || kind !== undefined);
+  const found = perService
+    ? `select l.* from service v cross join lateral (${rows} and s.service_id = v.service_id ${youngest}) l
+        where v.tenant_id = ${tenant} and (${given(caller.teamId)}::uuid is null or v.team_id = $${parameters.length})
+        ${youngest}`
+    : `${rows} ${youngest}`;
+  return {
+    sql: `with page as materialized (${found}) ${describePage} order by p.captured_at desc, p.snapshot_id desc`,
+    parameters,
+  };
+}

@@ -1,0 +1,56 @@
+import { applyDecorators } from '@nestjs/common';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import type { LimitName } from './limits.js';
+
+const LimitValue = (atLeast: number) =>
+  applyDecorators(IsOptional(), IsInt(), Min(atLeast), Max(Number.MAX_SAFE_INTEGER));
+
+/** A tenant's own limits. What is not named has its default. */
+export class LimitOverridesDto implements Partial<Record<LimitName, number>> {
+  /** Bytes in the body of one upload, as sent. */
+  @LimitValue(1) body_bytes?: number;
+
+  /** Uploads a minute with one key; a minute's worth may come at once. */
+  @LimitValue(1) uploads_per_minute?: number;
+
+  /** Bytes uploaded a second, by the whole tenant. */
+  @LimitValue(1) upload_bytes_per_second?: number;
+
+  /** How many bytes the tenant may run ahead of `upload_bytes_per_second`. */
+  @LimitValue(1) upload_burst_bytes?: number;
+
+  /** Labels on one upload. */
+  @LimitValue(0) labels?: number;
+
+  /** Bytes in the name of a label. */
+  @LimitValue(1) label_name_bytes?: number;
+
+  /** Bytes in the value of a label. */
+  @LimitValue(0) label_value_bytes?: number;
+
+  /** Services of the tenant. */
+  @LimitValue(1) services?: number;
+
+  /** Instances of one service seen within a day. */
+  @LimitValue(1) instances_per_service?: number;
+}
+
+/** What holds for a tenant, by the names that refusals give. */
+export class LimitsDto implements Record<LimitName, number> {
+  body_bytes: number;
+  uploads_per_minute: number;
+  upload_bytes_per_second: number;
+  upload_burst_bytes: number;
+  labels: number;
+  label_name_bytes: number;
+  label_value_bytes: number;
+  services: number;
+  instances_per_service: number;
+}
+
+export class TenantLimitsDto {
+  /** What holds: the defaults with the tenant's own values over them. */
+  limits: LimitsDto;
+  /** The tenant's own values only. */
+  overrides: LimitOverridesDto;
+}
