@@ -310,6 +310,7 @@ create table stack_head (
   service_id bigint not null,
   month      date not null,
   nodes      integer not null default 1,             -- node 0 is the root
+  incarnation uuid not null default gen_random_uuid(), -- a month that is dropped and begun anew gives its numbers anew
   primary key (tenant_id, service_id, month),
   foreign key (tenant_id, service_id) references service (tenant_id, service_id) on delete cascade
 );
@@ -385,7 +386,7 @@ create table rollup_dirty (
   kind        text not null,
   instance_id bigint not null,
   hour        timestamptz not null,
-  marks       bigint not null default 1,             -- a mark set while the hour is being rebuilt must survive
+  marked_by   bigint not null,                       -- last transaction to do so: a mark set during a rebuild survives it
   primary key (tenant_id, service_id, kind, instance_id, hour),
   foreign key (tenant_id, service_id) references service (tenant_id, service_id) on delete cascade
 );
@@ -410,11 +411,14 @@ begin
     if to_regclass(child) is null then
       perform pg_advisory_xact_lock(hashtext('tidemark.' || child));
       if to_regclass(child) is null then
+        -- Attaching lets everyone go on reading and writing; CREATE TABLE … PARTITION OF would lock them out, and wait
+        -- in a ring with a reader that comes from one of the three parents to another.
+        execute format('create table %I (like %I including all)', child, parent);
         if parent = 'vector' then
-          execute format('create table %I partition of %I for values from (%L) to (%L)', child, parent,
+          execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child,
             first_day::text || ' 00:00:00+00', next_day::text || ' 00:00:00+00');
         else
-          execute format('create table %I partition of %I for values from (%L) to (%L)', child, parent, first_day, next_day);
+          execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child, first_day, next_day);
         end if;
         call protect(child::regclass);
       end if;

@@ -137,7 +137,7 @@ export function inOrder<P extends TimelinePoint>(points: readonly P[]): P[] {
  */
 export function holdEnds(times: readonly number[]): number[] {
   const ends: number[] = [];
-  for (let start = 0; start < times.length; ) {
+  for (let start = 0; start < times.length;) {
     const hour = hourOf(times[start]);
     let end = start + 1;
     while (end < times.length && times[end] < hour + hourMillis) end++;
@@ -171,11 +171,7 @@ export interface InstancePoints {
  * weight 0. A range in which a single snapshot holds has its weight equal to the divisor, so that it reads itself. If
  * nothing holds, all weights and the divisor are 0.
  */
-export function holdWeights(
-  instances: readonly InstancePoints[],
-  fromMillis: number,
-  toMillis: number,
-): RangeWeights {
+export function holdWeights(instances: readonly InstancePoints[], fromMillis: number, toMillis: number): RangeWeights {
   const weights = weightsFor(instances);
   const held: { start: number; end: number }[] = [];
   for (const { points } of instances) {
@@ -239,8 +235,8 @@ function weightsFor(instances: readonly InstancePoints[]): Float64Array {
 }
 
 /**
- * Whether a new process began between two snapshots of one instance: every counter that both have went back. (One that
- * stands still while the others go back does not hide a restart unless it is not 0.)
+ * Whether a new process began between two snapshots of one instance: every counter that both have went back. One that is
+ * 0 in both says nothing.
  */
 export function wentBack(before: readonly bigint[] = [], after: readonly bigint[] = []): boolean {
   const common = Math.min(before.length, after.length);

@@ -25,6 +25,8 @@ import type { QueryAnswer, QueryRequest, ThreadJob, ThreadOutcome, ThreadSetting
 export interface QueryThreadsOptions extends ThreadSettings {
   /** The module that a thread runs: the compiled `query-thread.js`. */
   readonly entry: URL;
+  /** Of Node, for the threads; those of the process by default. */
+  readonly execArgv?: readonly string[];
   readonly threads: number;
   readonly maxWaitingPerTenant: number;
   /** From acceptance to answer, in milliseconds. */
@@ -120,6 +122,7 @@ export class QueryThreads {
     const { databaseUrl, timeLimitMillis } = this.options;
     const worker = new Worker(this.options.entry, {
       name: 'query',
+      execArgv: [...(this.options.execArgv ?? process.execArgv)],
       workerData: { databaseUrl, timeLimitMillis } satisfies ThreadSettings,
     });
     const thread: Thread = { worker, running: null };
@@ -140,7 +143,7 @@ export class QueryThreads {
     const { resolve, reject } = this.finish(query);
     if (outcome.is === 'answer') resolve(outcome.answer);
     else if (outcome.is === 'problem') reject(new Problem(outcome.code, outcome.detail, outcome.options));
-    else reject(outcome.error);
+    else reject(new Error('a query failed', { cause: outcome.cause }));
     this.dispatch();
   }
 

@@ -1,16 +1,28 @@
 import { ApiProperty, IntersectionType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { defaultMaxNodes } from '../analysis/flame-graph.js';
+import { granularities, type Granularity } from '../analysis/grouping.js';
+import type { SortedBy } from '../analysis/top.js';
 import { type Kind, kinds } from '../formats/kind.js';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { instanceNamePattern } from '../tenants/names.js';
+import type { FlameNames } from './query-request.js';
 import { IsLabels, IsMoment } from './validators.js';
 
-export const pointsOfView = ['function', 'line', 'file', 'package'] as const;
-export type PointOfView = (typeof pointsOfView)[number];
+export const rankings = ['flat', 'cum'] as const satisfies readonly SortedBy[];
 
-export const rankings = ['flat', 'cum'] as const;
-export type Ranking = (typeof rankings)[number];
+/** OpenAPI has no parameter whose name is a pattern; the nearest is an object whose properties are the labels. */
+export function labelsParameter(pattern: string, description: string) {
+  return {
+    name: pattern,
+    description,
+    required: false,
+    type: 'object' as const,
+    additionalProperties: { type: 'string' as const },
+    example: { region: 'eu-west-1' },
+  };
+}
 
 /** From when to when. Times are RFC 3339, Unix seconds or milliseconds, `now`, or relative to now as `-1h`, `-7d`. */
 export class TimeRangeDto {
@@ -106,23 +118,30 @@ export class StackOptionsDto {
 export class RankingDto {
   /** What a row is. */
   @IsOptional()
-  @IsIn(pointsOfView)
-  by: PointOfView = 'function';
+  @IsIn(granularities)
+  by: Granularity = 'function';
 
   /** By which number the rows are ranked: what a frame holds itself, or with all it calls. */
   @IsOptional()
   @IsIn(rankings)
-  sort: Ranking = 'flat';
+  sort: SortedBy = 'flat';
 }
 
+export const flameNames = ['function', 'line'] as const satisfies readonly FlameNames[];
+
 export class DrawingDto {
-  /** How many boxes at most; the smallest beyond that are left out, and the answer says how many. */
+  /** What a box is. */
+  @IsOptional()
+  @IsIn(flameNames)
+  by: FlameNames = 'function';
+
+  /** How many boxes at most; smaller branches are summed up in one `other` per parent. */
   @IsOptional()
   @Type(() => Number)
   @IsInt()
-  @Min(1)
+  @Min(2)
   @Max(100_000)
-  max_nodes: number = 10_000;
+  max_nodes: number = defaultMaxNodes;
 }
 
 export class SnapshotTopQueryDto extends IntersectionType(StackOptionsDto, RankingDto, ListQueryDto) {}
@@ -132,15 +151,3 @@ export class SnapshotFoldedQueryDto extends StackOptionsDto {}
 export class ServiceTopQueryDto extends IntersectionType(KindDto, SelectorsDto, StackOptionsDto, RankingDto, ListQueryDto) {}
 export class ServiceFlameGraphQueryDto extends IntersectionType(KindDto, SelectorsDto, StackOptionsDto, DrawingDto) {}
 export class ServiceProfileQueryDto extends IntersectionType(KindDto, SelectorsDto) {}
-
-/** OpenAPI has no parameter whose name is a pattern; the nearest is an object whose properties are the labels. */
-export function labelsParameter(pattern: string, description: string) {
-  return {
-    name: pattern,
-    description,
-    required: false,
-    type: 'object' as const,
-    additionalProperties: { type: 'string' as const },
-    example: { region: 'eu-west-1' },
-  };
-}

@@ -2,7 +2,8 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { Problem } from '../platform/problem.js';
-import { type Access, accessMetadata, type Permission } from './allow.js';
+import { accessMetadata } from '../platform/public-route.js';
+import type { Access, Permission } from './allow.js';
 import type { Caller } from './caller.js';
 import { KeyAuthentication, type Refusal } from './key-authentication.js';
 

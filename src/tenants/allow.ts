@@ -1,11 +1,10 @@
 import { SetMetadata } from '@nestjs/common';
+import { accessMetadata } from '../platform/public-route.js';
 import type { Role } from './key-format.js';
 
 /** What a route may ask for: a role, or `operator`, which only some admin keys are. */
 export type Permission = Role | 'operator';
 export type Access = 'public' | readonly Permission[];
-
-export const accessMetadata = 'tidemark:access';
 
 /**
  * The keys that may use a route (or all routes of a controller; the route's own mark wins). Roles are named one by one
@@ -13,6 +12,3 @@ export const accessMetadata = 'tidemark:access';
  */
 export const Allow = (...permissions: [Permission, ...Permission[]]) =>
   SetMetadata<string, Access>(accessMetadata, permissions);
-
-/** A route that needs no key: health and documentation, never data. */
-export const Public = () => SetMetadata<string, Access>(accessMetadata, 'public');

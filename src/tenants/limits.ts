@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CLOCK, type Clock } from '../platform/clock.js';
-import { Database, type TenantId } from '../platform/database.js';
+import { Database, type TenantId, type Tx } from '../platform/database.js';
 import { Problem, type ProblemCode } from '../platform/problem.js';
 import type { Caller } from './caller.js';
 import { TokenBucket } from './token-bucket.js';
@@ -80,32 +80,50 @@ const cachedTenants = 10_000;
 /** Each tenant's limits, read at most every five seconds. */
 @Injectable()
 export class TenantLimits {
-  private readonly cache = new LRUCache<TenantId, { readAt: number; limits: Promise<Limits> }>({ max: cachedTenants });
+  private readonly cache = new LRUCache<TenantId, { readAt: number; limits: Limits }>({ max: cachedTenants });
+  private readonly underway = new Map<TenantId, Promise<Limits>>();
 
   constructor(
     private readonly db: Database,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Throws if there is no such tenant. */
+  /** Throws Problem `not-found` if there is no such tenant. */
   async get(tenantId: TenantId): Promise<Limits> {
-    const now = this.clock.now().getTime();
-    const entry = this.cache.get(tenantId);
-    if (entry && now >= entry.readAt && now - entry.readAt < limitsCacheMillis) return entry.limits;
-    const limits = this.readOverrides(tenantId).then(applyOverrides);
-    this.cache.set(tenantId, { readAt: now, limits });
-    // A failure is for those who wait for it now; whoever comes next asks again.
-    limits.catch(() => this.cache.delete(tenantId));
+    const cached = this.findCached(tenantId);
+    if (cached) return cached;
+    let reading = this.underway.get(tenantId);
+    if (!reading) {
+      reading = this.db
+        .acrossTenants((tx) => this.getWithin(tx, tenantId))
+        .finally(() => this.underway.delete(tenantId));
+      this.underway.set(tenantId, reading);
+    }
+    return reading;
+  }
+
+  /**
+   * As `get`, for those who hold a transaction: they must wait neither for a second connection nor for somebody who
+   * does, or a pool full of them waits for ever.
+   */
+  async getWithin(tx: Tx, tenantId: TenantId): Promise<Limits> {
+    const cached = this.findCached(tenantId);
+    if (cached) return cached;
+    const readAt = this.clock.now().getTime();
+    const limits = applyOverrides(await getOverrides(tx, tenantId));
+    this.cache.set(tenantId, { readAt, limits });
     return limits;
+  }
+
+  private findCached(tenantId: TenantId): Limits | null {
+    const entry = this.cache.get(tenantId);
+    const age = entry ? this.clock.now().getTime() - entry.readAt : -1;
+    return entry && age >= 0 && age < limitsCacheMillis ? entry.limits : null;
   }
 
   /** The tenant's own values only. Throws Problem `not-found`. */
   async readOverrides(tenantId: TenantId): Promise<Partial<Limits>> {
-    const [tenant] = await this.db.acrossTenants<{ limits: Partial<Limits> }[]>((tx) =>
-      tx.query('select limits from tenant where tenant_id = $1', [tenantId]),
-    );
-    if (!tenant) throw new Problem('not-found', 'There is no such tenant.');
-    return tenant.limits;
+    return this.db.acrossTenants((tx) => getOverrides(tx, tenantId));
   }
 
   /** Replaces the tenant's own values: what is not named has its default again. Throws Problem `not-found`. */
@@ -113,9 +131,21 @@ export class TenantLimits {
     const [updated] = await this.db.acrossTenants<[unknown[], number]>((tx) =>
       tx.query('update tenant set limits = $2 where tenant_id = $1 returning tenant_id', [tenantId, overrides]),
     );
-    if (updated.length === 0) throw new Problem('not-found', 'There is no such tenant.');
+    if (updated.length === 0) throw noSuchTenant();
     this.cache.delete(tenantId);
   }
+}
+
+async function getOverrides(tx: Tx, tenantId: TenantId): Promise<Partial<Limits>> {
+  const [tenant] = await tx.query<{ limits: Partial<Limits> }[]>('select limits from tenant where tenant_id = $1', [
+    tenantId,
+  ]);
+  if (!tenant) throw noSuchTenant();
+  return tenant.limits;
+}
+
+function noSuchTenant(): Problem {
+  return new Problem('not-found', 'There is no such tenant.');
 }
 
 /**

@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
-import { type Access, accessMetadata } from './allow.js';
+import { accessMetadata } from '../platform/public-route.js';
+import type { Access } from './allow.js';
 
 /** One route and who may use it. */
 export interface RouteAccess {

@@ -79,7 +79,7 @@ export class ServiceRegistry {
     if (known) return sees(caller, known) ? known : refuse(name);
 
     const teamId = caller.teamId ?? (await getTeamId(tx, caller.tenantId, team ?? defaultTeamName));
-    const limits = await this.limits.get(caller.tenantId);
+    const limits = await this.limits.getWithin(tx, caller.tenantId);
     // Waits for a transaction that is inserting the same name, and then leaves it to that one.
     await tx.query(
       `insert into service (tenant_id, name, team_id)
@@ -105,7 +105,7 @@ export class ServiceRegistry {
 
     let row = await findInstance(tx, tenantId, serviceId, name);
     if (!row) {
-      const limits = await this.limits.get(tenantId);
+      const limits = await this.limits.getWithin(tx, tenantId);
       const allowed = limits.instances_per_service;
       await tx.query(
         `insert into instance (tenant_id, service_id, name, first_seen, last_seen)

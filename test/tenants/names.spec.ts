@@ -39,11 +39,16 @@ describe('a service name', () => {
     'x'.repeat(129),
   ])('may not be %j', (name) => expect(name).not.toMatch(serviceNamePattern));
 
-  it('never needs escaping in a path, but for its slashes and colons', () => {
+  it('is no path upwards and nothing hidden, and needs no escaping but for slashes and colons, whatever is tried', () => {
+    const tries = fc.string({ unit: fc.constantFrom('a', 'Z', '7', '.', '_', '-', '/', ':', ' ', '%', '\\', '\n') });
     fc.assert(
-      fc.property(fc.stringMatching(serviceNamePattern), (name) => {
+      fc.property(tries, (name) => {
+        if (!serviceNamePattern.test(name)) return;
         expect(encodeURIComponent(name)).toBe(name.replaceAll('/', '%2F').replaceAll(':', '%3A'));
+        expect(new URL(`http://host/root/${name}`).pathname).toBe(`/root/${name}`);
+        expect(name.split(/[/:]/).every((part) => /^[A-Za-z0-9]/.test(part))).toBe(true);
       }),
+      { numRuns: 2_000 },
     );
   });
 });

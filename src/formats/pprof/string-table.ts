@@ -56,6 +56,20 @@ export class StringTable {
     return this.#data.subarray(start, end);
   }
 
+  /** How many strings are not valid UTF-8. */
+  countInvalid(): number {
+    const data = this.#data;
+    let invalid = 0;
+    for (let i = 0; i < this.length; i++) {
+      const start = this.#start[i];
+      const end = this.#end[i];
+      let seen = 0;
+      for (let p = start; p < end; p++) seen |= data[p];
+      if (seen > 127 && !isUtf8(data.subarray(start, end))) invalid++;
+    }
+    return invalid;
+  }
+
   #cut(start: number): string {
     let end = start + this.#keptBytes - cutMarkBytes;
     // Not in the middle of a character: continuation bytes are 10xxxxxx.
@@ -74,6 +88,18 @@ export class StringTable {
 
 // `ignoreBOM` keeps a leading U+FEFF: a string table is no text file.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strictUtf8.decode(bytes);
+    return true;
+  } catch {
+    // The decoder has no other way to say no.
+    return false;
+  }
+}
 
 /** Short ASCII strings, nearly all there are, decode faster here than through a TextDecoder call. */
 function decodeUtf8(data: Uint8Array, start: number, end: number): string {

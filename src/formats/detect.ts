@@ -1,0 +1,148 @@
+import { isGzip, inflateHead } from './inflate.js';
+import { profileWireTypes } from './pprof/outline.js';
+
+/** What the first bytes of an artefact say. */
+export interface Sniffed {
+  readonly format: Format;
+  /** Whether the artefact itself says when it was captured: then that is its time, else the time of receipt is. */
+  readonly ownClock: boolean;
+  /** Whether it was found inside a layer of gzip. */
+  readonly gzip: boolean;
+}
+
+export type Format = (typeof recognizers)[number]['name'];
+
+interface Recognizer {
+  readonly name: string;
+  readonly describe: string;
+  readonly ownClock: boolean;
+  sniff(head: Uint8Array, text: string): boolean;
+}
+
+/** In the order in which they are asked; what is most specific comes first. */
+const recognizers = [
+  {
+    name: 'empty',
+    describe: 'nothing: the file is empty',
+    ownClock: false,
+    sniff: (head) => head.length === 0,
+  },
+  {
+    name: 'nested-gzip',
+    describe: 'a gzip file inside a gzip file',
+    ownClock: false,
+    sniff: isGzip,
+  },
+  {
+    name: 'exectrace',
+    describe: 'a Go execution trace',
+    ownClock: true,
+    // src/internal/trace: "go 1.26 trace" padded with NUL to 16 bytes.
+    sniff: (_, text) => /^go 1\.\d{1,4} trace\0+/.test(text.slice(0, 16)),
+  },
+  {
+    name: 'html-error',
+    describe: 'an HTML page, not a profile: the URL probably answered with an error or a login page',
+    ownClock: false,
+    sniff: (_, text) => /^\s{0,64}<(?:!doctype html|html|head|body|\?xml)/i.test(text),
+  },
+  {
+    name: 'http-error',
+    describe: 'the text of an HTTP error, not a profile: the server refused the request for it',
+    ownClock: false,
+    // net/http and net/http/pprof write these bodies.
+    sniff: (_, text) =>
+      /^(?:404 page not found|Unknown profile|Could not enable (?:CPU profiling|tracing)|(?:401|403|429|50[0234]) [A-Z]|Client sent an HTTP request to an HTTPS server|failed to get profile|profile duration exceeds|(?:upstream connect error|no healthy upstream))/i.test(
+        text,
+      ),
+  },
+  {
+    name: 'profile-text',
+    describe: 'a profile in text form (debug=1): fetch it again without the debug parameter',
+    ownClock: false,
+    sniff: (_, text) => /^(?:heap profile: |\S{1,80} profile: total \d|--- (?:contention|mutex):)/.test(text),
+  },
+  {
+    name: 'goroutine-dump',
+    describe: 'a goroutine dump in text form (debug=2)',
+    ownClock: false,
+    sniff: (_, text) => /^goroutine \d+ .{0,200}\[.{0,200}\].{0,80}:/m.test(text),
+  },
+  {
+    name: 'zlib',
+    describe: 'zlib data without the gzip header that profiles have',
+    ownClock: false,
+    // RFC 1950: method 8, and the first two bytes are a multiple of 31.
+    sniff: (head) => head.length > 2 && head[0] === 0x78 && ((head[0] << 8) | head[1]) % 31 === 0,
+  },
+  {
+    name: 'pprof',
+    describe: 'a pprof profile',
+    ownClock: true,
+    sniff: (head) => looksLikeProfile(head),
+  },
+] as const satisfies readonly Recognizer[];
+
+const headBytes = 4096;
+
+/**
+ * What the first bytes say, looking through one layer of gzip: 512 compressed bytes are usually enough, a few
+ * kilobytes always. Null if nothing is recognised. Total: it never throws, whatever the bytes are.
+ */
+export function sniff(head: Uint8Array): Sniffed | null {
+  if (!isGzip(head)) return sniffHead(head);
+  const inside = inflateHead(head, headBytes);
+  // A cut or broken head of which nothing comes out says no more than that it is gzip.
+  if (inside.length === 0 && head.length < 64) return null;
+  const sniffed = sniffHead(inside);
+  return sniffed === null ? null : { ...sniffed, gzip: true };
+}
+
+/** The same for bytes that are not compressed. */
+export function sniffHead(bytes: Uint8Array): Sniffed | null {
+  const bom = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  const head = bytes.subarray(bom ? 3 : 0, headBytes);
+  let text = '';
+  for (const byte of head) text += String.fromCharCode(byte);
+  for (const { name, ownClock, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
+    if (matches(head, text)) return { format: name, ownClock, gzip: false };
+  }
+  return null;
+}
+
+/** "an HTML page, not a profile: …": what was found, in words that fit behind "this is". */
+export function describeSniffed(sniffed: Sniffed): string {
+  return recognizers.find(({ name }) => name === sniffed.format)!.describe;
+}
+
+/**
+ * Whether the bytes read as fields of a Profile message with the right wire types: either all of them, or enough that
+ * whatever comes then is a broken profile and not something else.
+ */
+function looksLikeProfile(head: Uint8Array): boolean {
+  let position = 0;
+  let messages = 0;
+  while (position < head.length) {
+    const tag = head[position];
+    const field = tag >>> 3;
+    // All fields of Profile have one-byte tags; unknown ones are rare enough to be no evidence either way.
+    if (tag > 127 || field === 0 || field >= profileWireTypes.length) break;
+    const type = tag & 7;
+    if (type !== profileWireTypes[field] && !(field === 13 && type === 0)) break;
+    const value = smallVarint(head, position + 1);
+    if (value === null) break;
+    if (type === 2 && value.end + value.number > head.length) return messages > 0 || position === 0;
+    position = type === 2 ? value.end + value.number : value.end;
+    messages++;
+  }
+  return messages >= 3 || (messages > 0 && position >= head.length);
+}
+
+function smallVarint(bytes: Uint8Array, start: number): { number: number; end: number } | null {
+  let number = 0;
+  for (let i = 0; i < 10 && start + i < bytes.length; i++) {
+    number += (bytes[start + i] & 127) * 2 ** (7 * i);
+    if (bytes[start + i] < 128) return { number, end: start + i + 1 };
+  }
+  return null;
+}

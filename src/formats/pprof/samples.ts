@@ -1,0 +1,272 @@
+import type { Budget } from '../budget.js';
+import { FormatError, overBudget } from '../format-error.js';
+import { Int64ColumnBuilder } from '../int64.js';
+import type { IdIndex } from './id-index.js';
+import type { Ranges } from './outline.js';
+import type { LabelTable, SampleTable } from './profile.js';
+import { readStringIndex, withCapacity } from './tables.js';
+import { unsigned64, type WireReader } from './wire.js';
+
+export interface DecodedSamples {
+  readonly samples: SampleTable;
+  readonly labels: LabelTable;
+  /** Labels with both a string and a number, of which the number is dropped as google/pprof does. */
+  readonly mixedLabels: number;
+}
+
+/**
+ * Decodes all samples. The two loops over packed varints are the hot path of the product (nine bytes of ten of a
+ * profile are stack entries and values), so they work on local variables and leave only what is rare to the reader.
+ */
+export function decodeSamples(
+  reader: WireReader,
+  ranges: Ranges,
+  width: number,
+  locations: IdIndex,
+  strings: number,
+  budget: Budget,
+): DecodedSamples {
+  const count = ranges.start.length;
+  if (count > 0 && width === 0) throw new FormatError('malformed', 'missing sample type information');
+  const { bytes } = reader;
+  const dense = locations.dense;
+  const denseLength = dense.length;
+  const stackStart = new Uint32Array(count + 1);
+  // Ids mostly take one or two bytes. What is too much was never touched, and so costs no memory.
+  let stack = new Uint32Array(Math.min(bytes.length >> 1, budget.stackEntries) + 64);
+  let depth = 0;
+  const columns = Array.from({ length: width }, () => new Int64ColumnBuilder(count));
+  const labels = new LabelColumns(count, strings, budget);
+
+  for (let row = 0; row < count; row++) {
+    const end = ranges.end[row];
+    let value = 0;
+    reader.enter(ranges.start[row], end);
+    while (reader.position < end) {
+      const tag = reader.tag();
+      switch (tag) {
+        case 0x0a: {
+          const stop = reader.delimited();
+          let p = reader.position;
+          // Every entry takes at least one byte.
+          if (depth + stop - p > stack.length) stack = grown(stack, depth + stop - p, budget.stackEntries);
+          while (p < stop) {
+            const first = p;
+            let id = bytes[p++];
+            if (id > 127) {
+              let byte = bytes[p++];
+              id = (id & 127) | ((byte & 127) << 7);
+              if (byte > 127) {
+                byte = bytes[p++];
+                // No row has id 0: it sends what is longer to the slow way.
+                id = byte > 127 ? 0 : id | (byte << 14);
+              }
+            }
+            const found = id < denseLength ? dense[id] : 0;
+            if (found > 0) {
+              stack[depth++] = found - 1;
+            } else {
+              reader.position = first;
+              stack[depth++] = findLocation(reader, locations, row);
+              p = reader.position;
+            }
+          }
+          if (p !== stop) throw cutVarint(stop);
+          reader.position = stop;
+          break;
+        }
+        case 0x08:
+          if (depth === stack.length) stack = grown(stack, depth + 1, budget.stackEntries);
+          stack[depth++] = findLocation(reader, locations, row);
+          break;
+        case 0x12: {
+          const stop = reader.delimited();
+          let p = reader.position;
+          while (p < stop) {
+            const first = p;
+            let number = bytes[p++];
+            if (number > 127) {
+              let byte = bytes[p++];
+              number = (number & 127) | ((byte & 127) << 7);
+              if (byte > 127) {
+                byte = bytes[p++];
+                number |= (byte & 127) << 14;
+                if (byte > 127) {
+                  byte = bytes[p++];
+                  number |= (byte & 127) << 21;
+                  if (byte > 127) number = -1;
+                }
+              }
+            }
+            if (number >= 0) {
+              if (value < width) columns[value].put(row, number);
+            } else {
+              reader.position = first;
+              reader.varint();
+              p = reader.position;
+              if (value < width) columns[value].putHalves(row, reader.low, reader.high);
+            }
+            value++;
+          }
+          if (p !== stop) throw cutVarint(stop);
+          reader.position = stop;
+          break;
+        }
+        case 0x10:
+          reader.varint();
+          if (value < width) columns[value].putHalves(row, reader.low, reader.high);
+          value++;
+          break;
+        case 0x1a: {
+          const stop = reader.delimited();
+          reader.enter(reader.position, stop);
+          labels.read(reader);
+          reader.enter(stop, end);
+          break;
+        }
+        default:
+          reader.skipUnknown(tag, 3, 'sample');
+      }
+    }
+    if (value !== width) {
+      throw new FormatError('malformed', `mismatch: sample has ${value} values vs. ${width} types`, {
+        offset: ranges.start[row],
+      });
+    }
+    if (depth > budget.stackEntries) throw overBudget('stackEntries', depth, budget.stackEntries, end);
+    stackStart[row + 1] = depth;
+    labels.endRow(row);
+  }
+
+  const values = columns.map((column) => column.finish(count));
+  return {
+    samples: { count, stackStart, stack: stack.subarray(0, depth), values },
+    labels: labels.finish(),
+    mixedLabels: labels.mixed,
+  };
+}
+
+/**
+ * A stack array for `needed` entries, but never for more than `limit`: entries beyond it fall off the end of the array
+ * while they are counted, and the sample that has them is refused.
+ */
+function grown(stack: Uint32Array<ArrayBuffer>, needed: number, limit: number): Uint32Array<ArrayBuffer> {
+  if (stack.length >= limit) return stack;
+  return withCapacity(stack, Math.min(Math.max(needed, stack.length + (stack.length >> 1)), limit));
+}
+
+/** Location row of the id at the reader, however large or oddly encoded it is. */
+function findLocation(reader: WireReader, locations: IdIndex, row: number): number {
+  reader.varint();
+  const location = locations.find(reader.low, reader.high);
+  if (location >= 0) return location;
+  const id = unsigned64(reader.low, reader.high);
+  throw new FormatError('malformed', `sample has nil location: sample ${row + 1} refers to id ${id}`, {
+    offset: reader.position,
+  });
+}
+
+function cutVarint(offset: number): FormatError {
+  return new FormatError('malformed', 'bad varint: cut off', { offset });
+}
+
+class LabelColumns {
+  mixed = 0;
+  #count = 0;
+  #capacity: number;
+  readonly #start: Uint32Array;
+  #key: Uint32Array;
+  #str: Uint32Array;
+  #unit: Uint32Array;
+  readonly #num: Int64ColumnBuilder;
+  // Labels met in the current sample, and before it: some are not kept.
+  #met = 0;
+  #metBefore = 0;
+
+  constructor(
+    samples: number,
+    private readonly strings: number,
+    private readonly budget: Budget,
+  ) {
+    this.#capacity = samples + 16;
+    this.#start = new Uint32Array(samples + 1);
+    this.#key = new Uint32Array(this.#capacity);
+    this.#str = new Uint32Array(this.#capacity);
+    this.#unit = new Uint32Array(this.#capacity);
+    this.#num = new Int64ColumnBuilder(this.#capacity);
+  }
+
+  read(reader: WireReader): void {
+    const { labelsPerSample, messages } = this.budget;
+    if (++this.#met > labelsPerSample) {
+      throw overBudget('labelsPerSample', this.#met, labelsPerSample, reader.position);
+    }
+    const total = this.#metBefore + this.#met;
+    if (total > messages) throw overBudget('messages', total, messages, reader.position);
+    let key = 0;
+    let str = 0;
+    let unit = 0;
+    let low = 0;
+    let high = 0;
+    while (reader.position < reader.end) {
+      const tag = reader.tag();
+      switch (tag) {
+        case 0x08:
+          key = readStringIndex(reader, this.strings);
+          break;
+        case 0x10:
+          str = readStringIndex(reader, this.strings);
+          break;
+        case 0x18:
+          reader.varint();
+          low = reader.low;
+          high = reader.high;
+          break;
+        case 0x20:
+          unit = readStringIndex(reader, this.strings);
+          break;
+        default:
+          reader.skipUnknown(tag, 4, 'label');
+      }
+    }
+    const hasNumber = low !== 0 || high !== 0 || unit !== 0;
+    if (str !== 0 && hasNumber) {
+      this.mixed++;
+      low = high = unit = 0;
+    }
+    // Neither a string nor a number: google/pprof cannot tell it from an absent label either, and drops it.
+    if (str === 0 && !hasNumber) return;
+    if (this.#count === this.#capacity) this.#grow();
+    const at = this.#count++;
+    this.#key[at] = key;
+    this.#str[at] = str;
+    this.#unit[at] = unit;
+    this.#num.putHalves(at, low, high);
+  }
+
+  endRow(row: number): void {
+    this.#metBefore += this.#met;
+    this.#met = 0;
+    this.#start[row + 1] = this.#count;
+  }
+
+  finish(): LabelTable {
+    const count = this.#count;
+    return {
+      count,
+      start: this.#start,
+      key: this.#key.slice(0, count),
+      str: this.#str.slice(0, count),
+      num: this.#num.finish(count),
+      unit: this.#unit.slice(0, count),
+    };
+  }
+
+  #grow(): void {
+    this.#capacity *= 2;
+    this.#key = withCapacity(this.#key, this.#capacity);
+    this.#str = withCapacity(this.#str, this.#capacity);
+    this.#unit = withCapacity(this.#unit, this.#capacity);
+    this.#num.grow(this.#capacity);
+  }
+}

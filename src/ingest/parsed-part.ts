@@ -1,0 +1,59 @@
+import type { SampleType, StackProfile } from '../analysis/stack-profile.js';
+import type { FaultPlace, FormatFault } from '../formats/format-error.js';
+import type { Kind } from '../formats/kind.js';
+
+/** One snapshot found in an upload. An upload of one profile has one part; a log may hold several. */
+export interface ParsedPart {
+  readonly kind: Kind;
+  /** The artefact's own clock, Unix nanoseconds; null where it has none. */
+  readonly capturedAtNanos: bigint | null;
+  /** The values cover a duration rather than the life of the process, so they are never differenced. */
+  readonly delta: boolean;
+  /** 0: unknown, or a moment. */
+  readonly durationNanos: bigint;
+  readonly stacks: StackProfile;
+  /** Sum of each sample type over everything in the artefact; may exceed 64 bits. */
+  readonly totals: readonly bigint[];
+  readonly details: PartDetails;
+}
+
+export interface PartDetails {
+  readonly period?: string;
+  readonly periodType?: SampleType;
+  readonly defaultSampleType?: string;
+  /** Size of the artefact in its own terms (`samples`, `locations`, ...). */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly warnings: readonly PartNote[];
+  /** What the index does not hold apart, though the totals contain it. */
+  readonly losses: readonly PartNote[];
+}
+
+export interface PartNote {
+  readonly code: string;
+  readonly count: number;
+  readonly detail: string;
+}
+
+export interface ParseRequest {
+  readonly path: string;
+  /** The bytes at `path` are used only if they have this hash. */
+  readonly sha256: Uint8Array;
+  readonly contentEncoding: ContentEncoding;
+  readonly declaredKind: Kind | null;
+  /** The sender says that the values are deltas (or that they are not); null: the artefact decides. */
+  readonly declaredDelta: boolean | null;
+}
+
+export type ContentEncoding = 'identity' | 'gzip';
+
+/** What a parser process answers. Anything else that happens to it is a crash. */
+export type ParseAnswer =
+  | { readonly outcome: 'parsed'; readonly parts: readonly ParsedPart[] }
+  | { readonly outcome: 'refused'; readonly fault: FormatFault; readonly message: string; readonly at: FaultPlace }
+  | { readonly outcome: 'damaged'; readonly condition: 'missing' | 'corrupt' }
+  /** The file cannot be reached at present: the fault of neither the upload nor the parser. */
+  | { readonly outcome: 'unreadable'; readonly message: string }
+  /** The parser threw something that is not a FormatError: a mistake of ours that this upload brings out. */
+  | { readonly outcome: 'crashed'; readonly reason: CrashReason; readonly detail: string };
+
+export type CrashReason = 'exception' | 'exit' | 'signal' | 'timeout' | 'memory';

@@ -1,0 +1,180 @@
+import { gzipSync } from 'node:zlib';
+import { type Change, diffFlameGraph, diffStacks, diffTable, type FlatCum, type StackDiff } from '../analysis/diff.js';
+import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
+import { type FlameLayout, type FlameValues, flameGraph } from '../analysis/flame-graph.js';
+import { foldedStacks } from '../analysis/folded.js';
+import { absoluteSumOf } from '../analysis/exact.js';
+import { sampleTypeIndex } from '../analysis/sample-type.js';
+import { type Site, top } from '../analysis/top.js';
+import { StackStore } from '../catalog/stack-store.js';
+import type { Database, TenantId } from '../platform/database.js';
+import type { QueryAnswer, QueryRequest, StackOptions, StacksSource } from './query-request.js';
+import { type LoadedStacks, loadStacks } from './stack-source.js';
+
+type RequestOf<Op extends QueryRequest['op']> = Extract<QueryRequest, { op: Op }>;
+
+/**
+ * Answers questions about stacks: loads them in one short transaction, then computes and writes the answer outside of
+ * it. Values are 64-bit and become decimal strings. Runs in a query thread.
+ */
+export class StackQueries {
+  private readonly store = new StackStore();
+
+  constructor(private readonly db: Database) {}
+
+  /** @throws Problem, and what `refusalOf` knows of `analysis/` */
+  async answer(tenantId: TenantId, request: QueryRequest): Promise<QueryAnswer> {
+    switch (request.op) {
+      case 'top':
+        return json(await this.top(tenantId, request));
+      case 'flamegraph':
+        return json(await this.flameGraph(tenantId, request));
+      case 'folded':
+        return this.folded(tenantId, request);
+      case 'pprof':
+        return this.pprof(tenantId, request);
+      case 'diff':
+        return json(await this.diff(tenantId, request));
+      case 'diff-flamegraph':
+        return json(await this.diffFlameGraph(tenantId, request));
+    }
+  }
+
+  private async top(tenantId: TenantId, { source, options, part }: RequestOf<'top'>): Promise<object> {
+    const loaded = await this.load(tenantId, source);
+    const { stacks, unmatched, sampleType, total } = choose(loaded, options);
+    const table = top(stacks, { sampleType, total, ...part });
+    return {
+      source: describe(source, loaded),
+      sample_type: table.sampleType.type,
+      unit: table.sampleType.unit,
+      unmatched,
+      by: table.by,
+      sort: table.sort,
+      total: String(table.total),
+      row_count: table.rowCount,
+      rows: table.rows.map((row) => ({
+        ...site(row),
+        flat: String(row.flat),
+        flat_share: row.flatShare,
+        cum: String(row.cum),
+        cum_share: row.cumShare,
+      })),
+      next: table.rowCount > part.offset + part.limit ? part.next : null,
+    };
+  }
+
+  private async flameGraph(tenantId: TenantId, request: RequestOf<'flamegraph'>): Promise<object> {
+    const { source, options, by, maxNodes } = request;
+    const loaded = await this.load(tenantId, source);
+    const { stacks, unmatched, sampleType, total } = choose(loaded, options);
+    const flame = flameGraph(stacks, sampleType, { by, maxNodes });
+    return {
+      source: describe(source, loaded),
+      sample_type: flame.sampleType.type,
+      unit: flame.sampleType.unit,
+      unmatched,
+      total: String(total),
+      ...layout(flame),
+      ...boxes(flame),
+    };
+  }
+
+  private async folded(tenantId: TenantId, { source, options }: RequestOf<'folded'>): Promise<QueryAnswer> {
+    const { stacks, sampleType } = choose(await this.load(tenantId, source), options);
+    return { contentType: 'text/plain; charset=utf-8', body: new TextEncoder().encode(foldedStacks(stacks, sampleType)) };
+  }
+
+  private async pprof(tenantId: TenantId, { source }: RequestOf<'pprof'>): Promise<QueryAnswer> {
+    throw new Error('TODO' + tenantId + source + gzipSync);
+  }
+
+  private async diff(tenantId: TenantId, request: RequestOf<'diff'>): Promise<object> {
+    const { part, share } = request;
+    const { diff, answer } = await this.compare(tenantId, request);
+    const table = diffTable(diff, part);
+    return {
+      ...answer,
+      by: table.by,
+      sort: table.sort,
+      row_count: table.rowCount,
+      rows: table.rows.map((row) => ({
+        ...site(row),
+        change: row.change satisfies Change,
+        base: flatCum(row.base),
+        target: flatCum(row.target),
+        delta: flatCum(row.delta),
+        ...(share ? { flat_share: row.flatShare, cum_share: row.cumShare } : {}),
+      })),
+      next: table.rowCount > part.offset + part.limit ? part.next : null,
+    };
+  }
+
+  private async diffFlameGraph(tenantId: TenantId, request: RequestOf<'diff-flamegraph'>): Promise<object> {
+    const { diff, answer } = await this.compare(tenantId, request);
+    const flame = diffFlameGraph(diff, { by: request.by, maxNodes: request.maxNodes });
+    return { ...answer, ...layout(flame), base_boxes: boxes(flame.base), target_boxes: boxes(flame.target) };
+  }
+
+  /** Shares refer to all stacks, so both sides are compared whole and the patterns applied to the comparison. */
+  private async compare(
+    tenantId: TenantId,
+    { base, target, options }: RequestOf<'diff' | 'diff-flamegraph'>,
+  ): Promise<{ diff: StackDiff; answer: object }> {
+    const filter = compileFilter(options);
+    const loadedBase = await this.load(tenantId, base);
+    const loadedTarget = await this.load(tenantId, target);
+    const { defaultSampleType } = loadedTarget;
+    const whole = diffStacks(loadedBase.stacks, loadedTarget.stacks, options.sampleType, defaultSampleType);
+    const { stacks, unmatched } = filterStacks(whole.joined, filter);
+    const answer = {
+      base: describe(base, loadedBase),
+      target: describe(target, loadedTarget),
+      sample_type: whole.sampleType.type,
+      unit: whole.sampleType.unit,
+      unmatched,
+      base_total: String(whole.baseTotal),
+      target_total: String(whole.targetTotal),
+      total: String(whole.total),
+    };
+    return { diff: { ...whole, joined: stacks }, answer };
+  }
+
+  private load(tenantId: TenantId, source: StacksSource): Promise<LoadedStacks> {
+    return this.db.readTenant(tenantId, (tx) => loadStacks(tx, this.store, tenantId, source));
+  }
+}
+
+/** The stacks that match, the column that was asked for, and what 100 % of it is before any pattern. */
+function choose({ stacks: all, defaultSampleType }: LoadedStacks, options: StackOptions) {
+  const filter = compileFilter(options);
+  const sampleType = sampleTypeIndex(all.sampleTypes, options.sampleType, defaultSampleType);
+  const { stacks, unmatched }: { stacks: typeof all; unmatched: readonly FilterOption[] } = filterStacks(all, filter);
+  return { stacks, unmatched, sampleType, total: absoluteSumOf(all.values[sampleType]) };
+}
+
+function describe(source: StacksSource, { coverage }: LoadedStacks): object {
+  const snapshot_id = source.is === 'snapshot' ? source.snapshotId : null;
+  return { snapshot_id, service: source.service, kind: source.kind, coverage };
+}
+
+function site({ function: name, file, line, package: packageName }: Site): object {
+  return { function: name, file, line, package: packageName };
+}
+
+function layout({ names, name, parent, foldedNodes }: FlameLayout): object {
+  return { names, name, parent, folded_nodes: foldedNodes };
+}
+
+function boxes({ self, total }: FlameValues): object {
+  return { self: self.map(String), cum: total.map(String) };
+}
+
+function flatCum({ flat, cum }: FlatCum): object {
+  return { flat: String(flat), cum: String(cum) };
+}
+
+function json(value: object): QueryAnswer {
+  // TextEncoder gives bytes of their own; a small Buffer is a slice of a pool and cannot be handed to another thread.
+  return { contentType: 'application/json; charset=utf-8', body: new TextEncoder().encode(JSON.stringify(value)) };
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Job, openQueue, openWorker, type QueueSettings, QueueUnavailable } from '../../src/platform/queue.js';
+import { createTestDatabase, type TestDatabase } from '../database.js';
+
+interface Ping {
+  readonly n: number;
+}
+
+const ignore = () => undefined;
+
+describe('the queue in Postgres', () => {
+  let test: TestDatabase;
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+  });
+  afterAll(() => test.drop());
+
+  laws(() => ({ databaseUrl: test.appUrl, redisUrl: null }));
+
+  it('fails at once when the database is away', async () => {
+    const queue = openQueue<Ping>({ databaseUrl: `postgres://x@127.0.0.1:${await closedPort()}/x`, redisUrl: null }, 'away', ignore);
+    await expect(queue.add('ping', { n: 1 })).rejects.toThrow(QueueUnavailable);
+    await queue.close();
+  });
+});
+
+const haveRedis = spawnSync('redis-server', ['--version']).status === 0;
+const describeRedis = haveRedis ? describe : describe.skip;
+if (!haveRedis) console.log('skipped: the queue in Redis (apt-get install redis-server)');
+
+describeRedis('the queue in Redis', () => {
+  let redis: ChildProcess;
+  let redisUrl: string;
+
+  beforeAll(async () => {
+    const port = await closedPort();
+    redis = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'pipe' });
+    for await (const chunk of redis.stdout!) if (String(chunk).includes('Ready to accept connections')) break;
+    redisUrl = `redis://127.0.0.1:${port}`;
+  });
+  afterAll(async () => {
+    redis.kill();
+    await once(redis, 'exit');
+  });
+
+  laws(() => ({ databaseUrl: 'postgres://unused', redisUrl }));
+
+  it('fails at once when Redis is away, or does not answer', async () => {
+    const silent = createServer(ignore).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    for (const port of [await closedPort(), (silent.address() as AddressInfo).port]) {
+      const queue = openQueue<Ping>({ databaseUrl: 'postgres://unused', redisUrl: `redis://127.0.0.1:${port}` }, 'away', ignore);
+      await expect(queue.add('ping', { n: 1 })).rejects.toThrow(QueueUnavailable);
+      await queue.close();
+    }
+    silent.close();
+  });
+});
+
+/** What holds whichever back end is used. */
+function laws(settings: () => QueueSettings): void {
+  it('brings every job to a worker once, also those announced before it came', async () => {
+    const queue = openQueue<Ping>(settings(), 'every', ignore);
+    for (let n = 0; n < 5; n++) await queue.add('ping', { n });
+    const seen: number[] = [];
+    const worker = openWorker<Ping>(settings(), 'every', async ({ data }) => void seen.push(data.n), { concurrency: 2 }, ignore);
+    for (let n = 5; n < 10; n++) await queue.add('ping', { n });
+    await until(() => seen.length >= 10);
+    expect(seen.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    await worker.close();
+    await queue.close();
+  });
+
+  it('merges jobs of one id while the first waits', async () => {
+    const queue = openQueue<Ping>(settings(), 'merge', ignore);
+    for (let n = 0; n < 5; n++) await queue.add('ping', { n }, { jobId: 'wake-up' });
+    expect(await queue.depth()).toEqual({ waiting: 1, active: 0, delayed: 0 });
+    await queue.close();
+  });
+
+  it('reports a handler that throws, and goes on', async () => {
+    const queue = openQueue<Ping>(settings(), 'throws', ignore);
+    const errors: string[] = [];
+    const seen: number[] = [];
+    const handler = async ({ data }: Job<Ping>) => {
+      if (data.n === 0) throw new Error('the first fails');
+      seen.push(data.n);
+    };
+    const worker = openWorker<Ping>(settings(), 'throws', handler, { concurrency: 1 }, (error) => errors.push(error.message));
+    await queue.add('ping', { n: 0 });
+    await queue.add('ping', { n: 1 });
+    await until(() => seen.length === 1 && errors.length === 1);
+    expect(errors).toEqual(['the first fails']);
+    await worker.close();
+    await queue.close();
+  });
+
+  it('lets a running job end before it closes', async () => {
+    const queue = openQueue<Ping>(settings(), 'close', ignore);
+    let begun = false;
+    let ended = false;
+    const handler = async () => {
+      begun = true;
+      await sleep(200);
+      ended = true;
+    };
+    const worker = openWorker<Ping>(settings(), 'close', handler, { concurrency: 1 }, ignore);
+    await queue.add('ping', { n: 0 });
+    await until(() => begun);
+    await worker.close();
+    expect(ended).toBe(true);
+    await queue.close();
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
