@@ -1,5 +1,6 @@
 import type { Int64Column } from '../formats/int64.js';
 import { absoluteSumOf, differences, exactAt, toInt64Column } from './exact.js';
+import { type FilteredStacks, filterStacks, type StackFilter } from './filter.js';
 import { type FlameLayout, type FlameOptions, type FlameValues, layOut } from './flame-graph.js';
 import { type Granularity, groupSums, nodesInUse } from './grouping.js';
 import { columnIn, commonSampleTypes } from './merge.js';
@@ -113,6 +114,18 @@ function spread(nodeCount: number, nodes: Int32Array, column: Int64Column): Int6
   const values = new Array<bigint>(nodeCount).fill(0n);
   for (let row = 0; row < nodes.length; row++) values[nodes[row]] += column[row];
   return toInt64Column(values);
+}
+
+/**
+ * Filters both sides alike. Shares still refer to the whole base, and what a filter left out of both sides is neither
+ * new nor gone.
+ */
+export function filterDiff(
+  diff: StackDiff,
+  filter: StackFilter,
+): { diff: StackDiff; unmatched: FilteredStacks['unmatched'] } {
+  const { stacks, unmatched } = filterStacks(diff.joined, filter);
+  return { diff: { ...diff, joined: stacks }, unmatched };
 }
 
 /** Both sides by function, line, file or package; what changed most comes first, what did not change last. */

@@ -1,6 +1,6 @@
 import { compilePattern, type Pattern } from './pattern.js';
 import { gatherRows, selectRows } from './rows.js';
-import { StackTreeBuilder } from './stack-builder.js';
+import { retrace, StackTreeBuilder } from './stack-builder.js';
 import type { StackProfile, SymbolTable } from './stack-profile.js';
 
 export const filterOptions = ['focus', 'ignore', 'hide', 'show'] as const;
@@ -129,19 +129,8 @@ function withFocus(stacks: StackProfile, frames: FrameMatches): StackProfile {
 }
 
 function withoutHidden(stacks: StackProfile, frames: FrameMatches): StackProfile {
-  const { tree, nodes } = stacks;
   const builder = new StackTreeBuilder();
-  const shown = new Int32Array(tree.parent.length).fill(-1);
-  shown[0] = 0;
-  const path: number[] = [];
-  const nodeOfRow = nodes.map((leaf) => {
-    let node = leaf;
-    for (; shown[node] < 0; node = tree.parent[node]) path.push(node);
-    for (let next = path.pop(); next !== undefined; next = path.pop()) {
-      const above = shown[tree.parent[next]];
-      shown[next] = frames.hidden(tree.frame[next]) ? above : builder.child(above, tree.frame[next]);
-    }
-    return shown[leaf] === 0 ? -1 : shown[leaf];
-  });
+  const places = retrace(stacks, (above, frame) => (frames.hidden(frame) ? above : builder.child(above, frame)));
+  const nodeOfRow = places.map((node) => (node === 0 ? -1 : node));
   return { ...stacks, tree: builder.build(), ...gatherRows(builder.size, nodeOfRow, stacks.values) };
 }

@@ -1,7 +1,7 @@
 import type { Int64Column } from '../formats/int64.js';
 import { absoluteSumOf, absoluteValues, type ExactColumn, exactAt, linearPass } from './exact.js';
-import { childLists, nodesInUse, subtreeTotals } from './grouping.js';
-import { StackTreeBuilder } from './stack-builder.js';
+import { childLists, subtreeTotals } from './grouping.js';
+import { retrace, StackTreeBuilder } from './stack-builder.js';
 import type { SampleType, StackProfile, StackTree } from './stack-profile.js';
 import { compareText } from './top.js';
 
@@ -60,8 +60,9 @@ export function layOut(
   columns: readonly Int64Column[],
   { by = 'function', maxNodes = defaultMaxNodes }: FlameOptions,
 ): { layout: FlameLayout; values: FlameValues[] } {
-  const flame = nameTree(stacks, columns, by);
-  const kept = keepLargest(flame, magnitudeOf(flame, columns), maxNodes);
+  const flame = nameTree(stacks, by);
+  const magnitude = magnitudeOf(flame, columns);
+  const kept = keepLargest(flame, magnitude, maxNodes);
   const { order, parent, name, foldedChildren } = preOrder(flame, kept);
 
   const names: string[] = [];
@@ -80,8 +81,9 @@ export function layOut(
     );
     return { total, self: order.map((node, i) => (node >= 0 ? exactAt(selfs, node) : total[i])) };
   });
-  const keptNodes = order.reduce((count, node) => (node >= 0 ? count + 1 : count), 0);
-  const layout = { names, name: nameColumn, parent, foldedNodes: flame.tree.parent.length - keptNodes };
+  const nonEmpty = magnitude.reduce((count, size) => (size > 0 ? count + 1 : count), 0);
+  const foldedNodes = Math.max(0, nonEmpty - kept.size);
+  const layout = { names, name: nameColumn, parent, foldedNodes };
   return { layout, values };
 }
 
@@ -93,28 +95,23 @@ interface NameTree {
   readonly nameOf: (node: number) => string;
 }
 
-function nameTree(stacks: StackProfile, columns: readonly Int64Column[], by: 'function' | 'line'): NameTree {
-  const { symbols, tree, nodes } = stacks;
-  const used = nodesInUse(stacks, columns);
+function nameTree(stacks: StackProfile, by: 'function' | 'line'): NameTree {
+  const { symbols } = stacks;
   const builder = new StackTreeBuilder();
-  const nodeHere = new Int32Array(tree.parent.length);
-  for (let node = 1; node < used.length; node++) {
-    if (used[node] === 0) continue;
-    const frame = tree.frame[node];
-    nodeHere[node] = builder.child(nodeHere[tree.parent[node]], by === 'line' ? frame : symbols.frameFunction[frame]);
-  }
-  const built = builder.build();
+  const nodes = retrace(stacks, (above, frame) =>
+    builder.child(above, by === 'line' ? frame : symbols.frameFunction[frame]),
+  );
+  const tree = builder.build();
   const nameOf = (node: number): string => {
-    if (by === 'function') return symbols.functions[built.frame[node]];
-    const frame = built.frame[node];
+    if (by === 'function') return symbols.functions[tree.frame[node]];
+    const frame = tree.frame[node];
     return lineName(
       symbols.functions[symbols.frameFunction[frame]],
       symbols.files[symbols.frameFile[frame]],
       symbols.frameLine[frame],
     );
   };
-  // A row that holds nothing may stand anywhere; it stays on the root.
-  return { tree: built, nodes: nodes.map((node) => nodeHere[node]), nameOf };
+  return { tree, nodes, nameOf };
 }
 
 /** `main.handle /src/main.go:17`, as pprof prints a line of a function. */
@@ -157,7 +154,7 @@ function keepLargest(flame: NameTree, magnitude: Float64Array, maxNodes: number)
   const frontier = new LargestFirst(magnitude);
   let count = 0;
   for (let node: number | undefined = 0; node !== undefined; node = frontier.pop()) {
-    const children = childrenByName(flame, lists, node);
+    const children = childrenByName(flame, lists, magnitude, node);
     const parent = flame.tree.parent[node];
     const replacesOther = parent >= 0 && lost[parent] === 1;
     count += (replacesOther ? 0 : 1) + (children.length > 0 ? 1 : 0);
@@ -170,10 +167,16 @@ function keepLargest(flame: NameTree, magnitude: Float64Array, maxNodes: number)
   return kept;
 }
 
-function childrenByName(flame: NameTree, lists: ReturnType<typeof childLists>, parent: number): number[] {
+function childrenByName(
+  flame: NameTree,
+  { firstChild, nextSibling }: ReturnType<typeof childLists>,
+  magnitude: Float64Array,
+  parent: number,
+): number[] {
   const named: { node: number; name: string }[] = [];
-  for (let node = lists.firstChild[parent]; node > 0; node = lists.nextSibling[node]) {
-    named.push({ node, name: flame.nameOf(node) });
+  for (let node = firstChild[parent]; node > 0; node = nextSibling[node]) {
+    // What holds nothing in any column is not there, as if its stack had no sample.
+    if (magnitude[node] > 0) named.push({ node, name: flame.nameOf(node) });
   }
   return named.sort((a, b) => compareText(a.name, b.name)).map(({ node }) => node);
 }

@@ -1,5 +1,5 @@
-import { linearPass, exactAt } from './exact.js';
-import { StackTreeBuilder } from './stack-builder.js';
+import { exactAt, linearPass } from './exact.js';
+import { retrace, StackTreeBuilder } from './stack-builder.js';
 import type { StackProfile } from './stack-profile.js';
 import { escapeCharacter, escapeControl } from './text-escape.js';
 import { compareText } from './top.js';
@@ -13,19 +13,9 @@ const emptyStack = '(no stack)';
  * Stacks whose value is 0 are left out; negative values, which deltas have, stay.
  */
 export function foldedStacks(stacks: StackProfile, sampleType: number): string {
-  const { symbols, tree, nodes } = stacks;
+  const { symbols } = stacks;
   const builder = new StackTreeBuilder();
-  const here = new Int32Array(tree.parent.length).fill(-1);
-  here[0] = 0;
-  const path: number[] = [];
-  const nodeOfRow = nodes.map((leaf) => {
-    let node = leaf;
-    for (; here[node] < 0; node = tree.parent[node]) path.push(node);
-    for (let next = path.pop(); next !== undefined; next = path.pop()) {
-      here[next] = builder.child(here[tree.parent[next]], symbols.frameFunction[tree.frame[next]]);
-    }
-    return here[leaf];
-  });
+  const nodeOfRow = retrace(stacks, (above, frame) => builder.child(above, symbols.frameFunction[frame]));
   const sums = linearPass(stacks.values[sampleType], (values) => {
     const result = new Float64Array(builder.size);
     for (let row = 0; row < nodeOfRow.length; row++) result[nodeOfRow[row]] += values[row];

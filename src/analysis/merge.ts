@@ -19,8 +19,8 @@ export class IncompatibleProfilesError extends Error {
 /**
  * Sums profiles whose symbol tables differ into one, by function name, file and line. The result has the sample types
  * that all of them have, in the order of the first, in the finest unit among them (google/pprof
- * CompatibilizeSampleTypes, ScaleProfiles). The order of the inputs does not change any answer. With fractional
- * weights each value of the result is rounded once, to the nearest integer.
+ * CompatibilizeSampleTypes, ScaleProfiles). With whole weights the order of the
+ * inputs changes no answer; with fractional ones each value of the result is rounded once, to the nearest integer.
  *
  * @throws IncompatibleProfilesError
  */
@@ -96,6 +96,9 @@ export function columnIn(stacks: StackProfile, { type, unit }: SampleType): Int6
   const column = stacks.values[index];
   const ratio = scale(1, stacks.sampleTypes[index].unit, unit).value;
   if (ratio === 1) return column;
-  if (Number.isInteger(ratio)) return toInt64Column(Array.from(column, (value) => BigInt(value) * BigInt(ratio)));
-  return toInt64Column(Array.from(column, (value) => BigInt(Math.round(Number(value) * ratio))));
+  return toInt64Column(
+    Array.from({ length: column.length }, (_, row) =>
+      Number.isInteger(ratio) ? BigInt(column[row]) * BigInt(ratio) : BigInt(Math.round(Number(column[row]) * ratio)),
+    ),
+  );
 }

@@ -140,6 +140,24 @@ function markUnmapped({ tree, nodes: rows }: StackProfile, nodes: Int32Array): v
   }
 }
 
+/**
+ * Walks every stack from the root to its leaf, each shared part once, and returns where each row's leaf ended up.
+ *
+ * @param step gives the place of a frame below `above`; the root's place is 0
+ */
+export function retrace({ tree, nodes }: StackProfile, step: (above: number, frame: number) => number): Int32Array {
+  const places = new Int32Array(tree.parent.length).fill(unmapped);
+  places[0] = 0;
+  const path: number[] = [];
+  return nodes.map((leaf) => {
+    for (let node = leaf; places[node] === unmapped; node = tree.parent[node]) path.push(node);
+    for (let node = path.pop(); node !== undefined; node = path.pop()) {
+      places[node] = step(places[tree.parent[node]], tree.frame[node]);
+    }
+    return places[leaf];
+  });
+}
+
 class Interned {
   readonly values: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -156,9 +174,9 @@ class Interned {
 
 /** Distinct triples of numbers, by number. */
 class TripleTable {
-  #a = new Int32Array(256);
-  #b = new Int32Array(256);
-  #c = new Int32Array(256);
+  #a: Int32Array = new Int32Array(256);
+  #b: Int32Array = new Int32Array(256);
+  #c: Int32Array = new Int32Array(256);
   #size = 0;
   /** Number of the triple plus one; 0 is a free slot. */
   #slots = new Int32Array(512);

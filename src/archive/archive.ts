@@ -1,9 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { TenantId } from '../platform/database.js';
 
+/** Injection token of the process's archive. */
+export const ARCHIVE = Symbol('archive');
+
 export interface ReceiveLimits {
   /** The most bytes that one object may have; one more and the stream is refused. */
   readonly maxBytes: number;
+  /** What the refusal calls this limit. */
+  readonly limitName: string;
 }
 
 export interface ReceivedObject {
@@ -27,8 +32,8 @@ export interface Archive {
    * Stores what the stream yields. The stream is read to its end, or left where it was when the object is refused; it
    * is never destroyed here, because an HTTP request still has to be answered.
    *
-   * @throws Problem `body-too-large`, `archive-full` or `archive-unavailable`; or whatever error the stream fails with.
-   *   In each case nothing is left behind.
+   * @throws Problem `body-too-large`, `archive-full` or `archive-unavailable`; EmptyObject; or whatever error the stream
+   *   fails with. In each case nothing is left behind.
    */
   receive(tenantId: TenantId, stream: Readable, limits: ReceiveLimits): Promise<ReceivedObject>;
 
@@ -53,6 +58,11 @@ export interface Archive {
   list(tenantId: TenantId): AsyncIterable<Buffer>;
 
   verify(tenantId: TenantId, sha256: Uint8Array): Promise<ObjectCondition>;
+}
+
+/** The stream ended without a byte. */
+export class EmptyObject extends Error {
+  override readonly name = 'EmptyObject';
 }
 
 /** What the archive holds under a hash is not what was received: the evidence is gone, and no number may be made of it. */

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { asTenantId, type TenantId } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
 import { Problem } from '../platform/problem.js';
-import { ArchiveDamage, type Archive, type ObjectCondition, type ReceivedObject, type ReceiveLimits } from './archive.js';
+import { ArchiveDamage, EmptyObject, type Archive, type ObjectCondition, type ReceivedObject, type ReceiveLimits } from './archive.js';
 
 const headBytes = 4096;
 /** Chunks are gathered up to this size, so that an ordinary snapshot is one write and a large one stays small in memory. */
@@ -111,7 +111,7 @@ export class FolderArchive implements Archive {
       let gatheredBytes = 0;
       for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         sizeBytes += chunk.length;
-        if (sizeBytes > limits.maxBytes) throw bodyTooLarge(sizeBytes, limits.maxBytes);
+        if (sizeBytes > limits.maxBytes) throw tooLarge(sizeBytes, limits);
         if (head.length < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes - head.length)]);
         hash.update(chunk);
         gathered.push(chunk);
@@ -123,6 +123,7 @@ export class FolderArchive implements Archive {
           gatheredBytes = 0;
         }
       }
+      if (sizeBytes === 0) throw new EmptyObject('nothing was received');
       await writeAll(file, gathered);
       failpoint('archive-half-written');
       await file.sync();
@@ -199,11 +200,11 @@ async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
   }
 }
 
-function bodyTooLarge(actual: number, allowed: number): Problem {
-  return new Problem('body-too-large', `The body is larger than the ${allowed} bytes that are allowed.`, {
-    limit: 'bodyBytes',
+function tooLarge(actual: number, { maxBytes, limitName }: ReceiveLimits): Problem {
+  return new Problem('body-too-large', `The body has more than the ${maxBytes} bytes that are allowed.`, {
+    limit: limitName,
     actual,
-    allowed,
+    allowed: maxBytes,
   });
 }
 

@@ -1,12 +1,11 @@
 import { groupSums } from '../analysis/grouping.js';
-import { hourMillis, hourOf } from '../analysis/timeline.js';
+import type { StackProfile } from '../analysis/stack-profile.js';
+import { hourOf } from '../analysis/timeline.js';
 import type { Clock } from '../platform/clock.js';
-import type { Database, TenantId, Tx } from '../platform/database.js';
-import { asTenantId } from '../platform/database.js';
+import { asTenantId, type Database, type TenantId, type Tx } from '../platform/database.js';
 import { sumUpHour, type HourRollup, type RollupSnapshot } from './rollup-hour.js';
 import { writeRollups } from './rollups.js';
 import type { StackStore } from './stack-store.js';
-import { parseSampleType } from './sample-types.js';
 import { decodeVector } from './vector.js';
 
 /*
@@ -51,6 +50,8 @@ interface DirtyHour {
   readonly hourMillis: number;
   readonly markedBy: string;
 }
+
+type Stacks = Pick<StackProfile, 'symbols' | 'tree'>;
 
 interface VectorRow {
   readonly instance_id: string;
@@ -101,10 +102,10 @@ export class Compaction {
     await this.advance(tenantId, serviceId, kind);
     let rebuilt = 0;
     for (;;) {
-      const dirty = await this.rebuildBatch(tenantId, serviceId, kind);
-      rebuilt += dirty.rebuilt;
+      const hours = await this.rebuildBatch(tenantId, serviceId, kind);
       // Hours that others keep marking are left to the next run.
-      if (dirty.rebuilt === 0) return rebuilt;
+      if (hours === 0) return rebuilt;
+      rebuilt += hours;
     }
   }
 
@@ -147,14 +148,17 @@ export class Compaction {
     });
   }
 
-  private async rebuildBatch(tenantId: TenantId, serviceId: string, kind: string): Promise<{ rebuilt: number }> {
+  /** @returns the number of hours rebuilt */
+  private async rebuildBatch(tenantId: TenantId, serviceId: string, kind: string): Promise<number> {
     const batch = await this.db.readTenant(tenantId, async (tx) => {
       const dirty = await readDirty(tx, tenantId, serviceId, kind);
-      const months = [...new Set(dirty.map((hour) => monthOf(hour.hourMillis)))];
-      const stacks = new Map<string, Awaited<ReturnType<StackStore['load']>>>();
-      for (const month of months) stacks.set(month, await this.stackStore.load(tx, tenantId, serviceId, month));
+      const stacks = new Map<string, Stacks>();
+      for (const month of new Set(dirty.map((hour) => monthOf(hour.hourMillis)))) {
+        stacks.set(month, await this.stackStore.load(tx, tenantId, serviceId, month));
+      }
       return { dirty, stacks, vectors: await readVectors(tx, tenantId, serviceId, kind, dirty) };
     });
+    if (batch.dirty.length === 0) return 0;
     const rollups: HourRollup[] = [];
     for (const { instanceId, hourMillis: hour } of batch.dirty) {
       const stacks = batch.stacks.get(monthOf(hour))!;
@@ -163,7 +167,6 @@ export class Compaction {
         .map((row) => snapshotOf(row, stacks));
       rollups.push(await sumUpHour(kind, instanceId, hour, snapshots, stacks.symbols.functions.length));
     }
-    if (batch.dirty.length === 0) return { rebuilt: 0 };
     return this.db.withTenant(tenantId, (tx) => replaceHours(tx, tenantId, serviceId, kind, batch.dirty, rollups));
   }
 }
@@ -197,10 +200,11 @@ export async function markLateArrival(
     );
     if (heads.length > 0) return;
     // The first snapshot of its kind. Whoever else inserts the head is waited for, and then seen by the next round.
-    await tx.query(
-      'insert into rollup_head (tenant_id, service_id, kind) values ($1, $2, $3) on conflict do nothing',
-      [tenantId, serviceId, kind],
-    );
+    await tx.query('insert into rollup_head (tenant_id, service_id, kind) values ($1, $2, $3) on conflict do nothing', [
+      tenantId,
+      serviceId,
+      kind,
+    ]);
   }
 }
 
@@ -238,13 +242,7 @@ async function readVectors(
        from unnest($4::bigint[], $5::timestamptz[]) wanted (instance_id, hour)
        join vector v on v.tenant_id = $1 and v.service_id = $2 and v.kind = $3 and v.instance_id = wanted.instance_id
         and v.captured_at >= wanted.hour and v.captured_at < wanted.hour + interval '1 hour'`,
-    [
-      tenantId,
-      serviceId,
-      kind,
-      dirty.map((hour) => hour.instanceId),
-      dirty.map((hour) => new Date(hour.hourMillis)),
-    ],
+    [tenantId, serviceId, kind, dirty.map((hour) => hour.instanceId), dirty.map((hour) => new Date(hour.hourMillis))],
   );
 }
 
@@ -255,11 +253,12 @@ async function replaceHours(
   kind: string,
   dirty: readonly DirtyHour[],
   rollups: readonly HourRollup[],
-): Promise<{ rebuilt: number }> {
-  await tx.query(
-    'select from rollup_head where tenant_id = $1 and service_id = $2 and kind = $3 for no key update',
-    [tenantId, serviceId, kind],
-  );
+): Promise<number> {
+  await tx.query('select from rollup_head where tenant_id = $1 and service_id = $2 and kind = $3 for no key update', [
+    tenantId,
+    serviceId,
+    kind,
+  ]);
   const marks = [
     dirty.map((hour) => hour.instanceId),
     dirty.map((hour) => new Date(hour.hourMillis)),
@@ -275,7 +274,7 @@ async function replaceHours(
   );
   const mine = new Set(unchanged.map((row) => `${row.instance_id} ${row.hour.getTime()}`));
   const valid = rollups.filter((rollup) => mine.has(`${rollup.instanceId} ${rollup.hourMillis}`));
-  if (valid.length === 0) return { rebuilt: 0 };
+  if (valid.length === 0) return 0;
   await writeRollups(tx, tenantId, serviceId, kind, valid);
   await tx.query(
     `delete from rollup_dirty d using unnest($4::bigint[], $5::timestamptz[]) done (instance_id, hour)
@@ -283,10 +282,10 @@ async function replaceHours(
         and d.instance_id = done.instance_id and d.hour = done.hour`,
     [tenantId, serviceId, kind, valid.map((r) => r.instanceId), valid.map((r) => new Date(r.hourMillis))],
   );
-  return { rebuilt: valid.length };
+  return valid.length;
 }
 
-function snapshotOf(row: VectorRow, { symbols, tree }: Awaited<ReturnType<StackStore['load']>>): RollupSnapshot {
+function snapshotOf(row: VectorRow, { symbols, tree }: Stacks): RollupSnapshot {
   return {
     id: row.snapshot_id,
     atMillis: row.at,
@@ -297,8 +296,8 @@ function snapshotOf(row: VectorRow, { symbols, tree }: Awaited<ReturnType<StackS
     totals: row.totals.map(BigInt),
     functionSums() {
       const { nodes, values } = decodeVector(row.data);
-      const sampleTypes = row.sample_types.map(parseSampleType);
-      return values.map((column) => groupSums({ symbols, tree, sampleTypes, nodes, values }, column, 'function'));
+      const stacks = { symbols, tree, sampleTypes: [], nodes, values };
+      return values.map((column) => groupSums(stacks, column, 'function'));
     },
   };
 }

@@ -8,7 +8,7 @@ import { inflateNatively } from './native-inflate.js';
 import { parse } from './parse.js';
 import type { ParseAnswer, ParseRequest } from './parsed-part.js';
 import { answerTasks } from './parser-protocol.js';
-import { siblingModule } from './sibling-module.js';
+import { siblingModule } from '../platform/sibling-module.js';
 
 /*
  * Entry point of a parser process: it has the archive's files, the pure core, and nothing else: no database, no network,

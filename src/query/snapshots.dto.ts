@@ -3,6 +3,8 @@ import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { serviceNamePattern } from '../tenants/names.js';
+import type { ProblemBody } from '../platform/problem.js';
+import { ProblemDto } from './problem.dto.js';
 import { KindDto, SelectorsDto } from './selection.dto.js';
 import { type UploadState, uploadStates } from './snapshots.js';
 
@@ -67,6 +69,34 @@ export class SnapshotLinksDto {
   folded: string;
 }
 
+export class NoteDto {
+  code: string;
+  /** How often it was met. */
+  count: number;
+  detail: string;
+}
+
+export class SampleTypeDto {
+  type: string;
+  unit: string;
+}
+
+/** What the artefact says of itself. Null or empty until it is indexed. */
+export class SnapshotDetailsDto {
+  /** Between two samples; a 64-bit integer. */
+  period: string | null;
+  @ApiProperty({ type: () => SampleTypeDto, nullable: true })
+  period_type: SampleTypeDto | null;
+  default_sample_type: string | null;
+  /** Its size in its own terms. */
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' } })
+  counts: Readonly<Record<string, number>>;
+  /** What is odd about it though it is valid. */
+  warnings: readonly NoteDto[];
+  /** What the index does not hold apart, though the totals contain it. */
+  losses: readonly NoteDto[];
+}
+
 export class SnapshotDto {
   id: string;
   /** The upload it was found in; the id of the upload's first snapshot. */
@@ -102,27 +132,28 @@ export class SnapshotDto {
   build: BuildRefDto | null;
   env: string;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
-  labels: Record<string, string>;
+  labels: Readonly<Record<string, string>>;
   /** Whether its numbers are differences already (`?seconds=N`). */
   delta: boolean;
   /** What it covers: of a CPU profile and of a difference, else 0; a 64-bit integer. */
   duration_nanos: string;
   /** Its numbers, in the order of the profile. */
   sample_types: SampleTypeTotalDto[];
-  /** Period, default sample type, counts, warnings, and what was folded away and why. */
-  @ApiProperty({ type: 'object', additionalProperties: true })
-  details: Record<string, unknown>;
+  details: SnapshotDetailsDto;
   /** SHA-256 of the bytes as received, in hexadecimal. */
   sha256: string;
   /** How many bytes were received; a 64-bit integer. */
   size_bytes: string;
+  /** How they were encoded for transport, as the sender said. */
+  @ApiProperty({ enum: ['identity', 'gzip'] })
+  content_encoding: 'identity' | 'gzip';
   /** Why it was rejected or quarantined: a problem as of RFC 9457. */
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
-  problem: Record<string, unknown> | null;
+  @ApiProperty({ type: () => ProblemDto, nullable: true })
+  problem: ProblemBody | null;
   links: SnapshotLinksDto;
 }
 
-export class SnapshotDetailsDto extends SnapshotDto {
+export class SnapshotWithPartsDto extends SnapshotDto {
   /** All that was found in the same upload, this snapshot included. */
   parts: PartDto[];
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Kind } from '../formats/kind.js';
 import { Database, type TenantId, type Tx } from '../platform/database.js';
-import { Problem } from '../platform/problem.js';
+import { Problem, type ProblemBody } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ListPage } from '../tenants/list-page.js';
 
@@ -26,6 +26,21 @@ export interface SnapshotPosition {
   readonly id: string;
 }
 
+interface SnapshotNote {
+  readonly code: string;
+  readonly count: number;
+  readonly detail: string;
+}
+
+export interface SnapshotDetails {
+  readonly period?: string;
+  readonly periodType?: { readonly type: string; readonly unit: string };
+  readonly defaultSampleType?: string;
+  readonly counts?: Readonly<Record<string, number>>;
+  readonly warnings?: readonly SnapshotNote[];
+  readonly losses?: readonly SnapshotNote[];
+}
+
 /** A snapshot with its upload and the names of what it belongs to: a row as the database gives it. */
 export interface SnapshotRow {
   readonly snapshot_id: string;
@@ -38,7 +53,7 @@ export interface SnapshotRow {
   readonly instance: string;
   readonly kind: Kind | null;
   readonly state: UploadState;
-  readonly problem: Readonly<Record<string, unknown>> | null;
+  readonly problem: ProblemBody | null;
   /** RFC 3339 in UTC with microseconds. */
   readonly captured_at: string;
   readonly captured_from: 'given' | 'artefact' | 'receipt';
@@ -53,7 +68,8 @@ export interface SnapshotRow {
   readonly delta: boolean;
   readonly duration_nanos: string;
   readonly sample_types: readonly { type: string; unit: string; total: string }[];
-  readonly details: Readonly<Record<string, unknown>>;
+  /** Empty until it is indexed. */
+  readonly details: SnapshotDetails;
   readonly sha256: Buffer;
   readonly size_bytes: string;
   readonly content_encoding: 'identity' | 'gzip';

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { type Change, diffFlameGraph, diffStacks, diffTable, type FlatCum, type StackDiff } from '../analysis/diff.js';
 import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
-import { type FlameLayout, type FlameValues, flameGraph } from '../analysis/flame-graph.js';
+import { type FlameLayout, flameGraph } from '../analysis/flame-graph.js';
 import { foldedStacks } from '../analysis/folded.js';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
@@ -9,7 +9,7 @@ import { type Site, top } from '../analysis/top.js';
 import { StackStore } from '../catalog/stack-store.js';
 import type { Database, TenantId } from '../platform/database.js';
 import type { QueryAnswer, QueryRequest, StackOptions, StacksSource } from './query-request.js';
-import { type LoadedStacks, loadStacks } from './stack-source.js';
+import { type LoadedStacks, loadStacks } from './stack-loading.js';
 
 type RequestOf<Op extends QueryRequest['op']> = Extract<QueryRequest, { op: Op }>;
 
@@ -76,7 +76,8 @@ export class StackQueries {
       unmatched,
       total: String(total),
       ...layout(flame),
-      ...boxes(flame),
+      self: flame.self.map(String),
+      cum: flame.total.map(String),
     };
   }
 
@@ -113,7 +114,15 @@ export class StackQueries {
   private async diffFlameGraph(tenantId: TenantId, request: RequestOf<'diff-flamegraph'>): Promise<object> {
     const { diff, answer } = await this.compare(tenantId, request);
     const flame = diffFlameGraph(diff, { by: request.by, maxNodes: request.maxNodes });
-    return { ...answer, ...layout(flame), base_boxes: boxes(flame.base), target_boxes: boxes(flame.target) };
+    const { base, target } = flame;
+    return {
+      ...answer,
+      ...layout(flame),
+      base_self: base.self.map(String),
+      base_cum: base.total.map(String),
+      target_self: target.self.map(String),
+      target_cum: target.total.map(String),
+    };
   }
 
   /** Shares refer to all stacks, so both sides are compared whole and the patterns applied to the comparison. */
@@ -164,10 +173,6 @@ function site({ function: name, file, line, package: packageName }: Site): objec
 
 function layout({ names, name, parent, foldedNodes }: FlameLayout): object {
   return { names, name, parent, folded_nodes: foldedNodes };
-}
-
-function boxes({ self, total }: FlameValues): object {
-  return { self: self.map(String), cum: total.map(String) };
 }
 
 function flatCum({ flat, cum }: FlatCum): object {

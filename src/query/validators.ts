@@ -1,5 +1,5 @@
 import { ValidateBy, type ValidationOptions } from 'class-validator';
-import { findMoment, findSeconds } from './moment.js';
+import { findMoment, findSeconds } from '../platform/moment.js';
 
 const anyNow = new Date(0);
 const maxLabels = 32;

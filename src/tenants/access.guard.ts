@@ -32,8 +32,10 @@ export class AccessGuard implements CanActivate {
   /** Puts the caller on the request. Throws Problem: `unauthenticated` (401), `insufficient-scope` (403). */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access =
-      this.reflector.getAllAndOverride<Access | undefined>(accessMetadata, [context.getHandler(), context.getClass()]) ??
-      [];
+      this.reflector.getAllAndOverride<Access | undefined>(accessMetadata, [
+        context.getHandler(),
+        context.getClass(),
+      ]) ?? [];
     if (access === 'public') return true;
 
     const request = context.switchToHttp().getRequest<Request>();

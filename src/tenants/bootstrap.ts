@@ -48,7 +48,8 @@ export async function bootstrap(db: Database, { adminKey }: { adminKey: string |
 function parseAdminKey(text: string): ParsedKey {
   const key = parseKey(text);
   if (key?.role === 'admin') return key;
-  const fault = key === null ? 'is not a Tidemark key (or was cut off or misspelt)' : `is a key for the role ${key.role}`;
+  const fault =
+    key === null ? 'is not a Tidemark key (or was cut off or misspelt)' : `is a key for the role ${key.role}`;
   // The sample is random and stored nowhere, so it may be shown and used.
   throw new AdminKeyError(
     `TIDEMARK_ADMIN_KEY ${fault}. It must look like tmk_admin_<12 characters>_<38 characters> with a right checksum; ` +
@@ -67,11 +68,15 @@ async function ensureFirstTenant(db: Database): Promise<TenantId> {
 }
 
 async function ensurePresetKey(tx: Tx, tenantId: TenantId, key: ParsedKey): Promise<void> {
-  const [known] = await tx.query<{ secret_hash: Buffer }[]>('select secret_hash from api_key where key_id = $1', [key.id]);
+  const [known] = await tx.query<{ secret_hash: Buffer }[]>('select secret_hash from api_key where key_id = $1', [
+    key.id,
+  ]);
   if (!known) {
     await insertOperatorKey(tx, tenantId, key, 'TIDEMARK_ADMIN_KEY');
   } else if (!hashesMatch(known.secret_hash, key.hash)) {
-    throw new AdminKeyError(`TIDEMARK_ADMIN_KEY has the id ${key.id}, which belongs to another key. Choose a fresh one.`);
+    throw new AdminKeyError(
+      `TIDEMARK_ADMIN_KEY has the id ${key.id}, which belongs to another key. Choose a fresh one.`,
+    );
   }
 }
 

@@ -126,15 +126,24 @@ export async function insertKey(
 function requireConsistent({ role, operator, team, expiresAt }: NewKey, now: Date): void {
   const errors: { pointer: string; code: string; detail: string }[] = [];
   if (role === 'admin' && team !== null) {
-    errors.push({ pointer: '/team', code: 'not-for-role', detail: 'An admin key is for the whole tenant, not a team.' });
+    errors.push({
+      pointer: '/team',
+      code: 'not-for-role',
+      detail: 'An admin key is for the whole tenant, not a team.',
+    });
   }
   if (operator && role !== 'admin') {
-    errors.push({ pointer: '/operator', code: 'not-for-role', detail: 'Only a key with the role admin can be an operator.' });
+    errors.push({
+      pointer: '/operator',
+      code: 'not-for-role',
+      detail: 'Only a key with the role admin can be an operator.',
+    });
   }
   if (expiresAt && expiresAt <= now) {
     errors.push({ pointer: '/expires_at', code: 'in-the-past', detail: 'A key cannot expire in the past.' });
   }
-  if (errors.length > 0) throw new Problem('validation-failed', errors.map(({ detail }) => detail).join(' '), { errors });
+  if (errors.length > 0)
+    throw new Problem('validation-failed', errors.map(({ detail }) => detail).join(' '), { errors });
 }
 
 function fromRow(row: KeyRow): ApiKey {

@@ -37,7 +37,9 @@ export type LimitName = keyof typeof definitions;
 export type Limits = Readonly<Record<LimitName, number>>;
 
 export const limitNames = Object.keys(definitions) as LimitName[];
-export const defaultLimits = Object.fromEntries(limitNames.map((name) => [name, definitions[name].byDefault])) as Limits;
+export const defaultLimits = Object.fromEntries(
+  limitNames.map((name) => [name, definitions[name].byDefault]),
+) as Limits;
 
 /** The defaults with a tenant's own values over them. Names that this version does not know have no effect. */
 export function applyOverrides(overrides: Readonly<Record<string, unknown>>): Limits {

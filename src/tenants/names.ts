@@ -15,7 +15,8 @@ export const plainNamePattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
  * Services: as tenants and teams, and also in parts divided by `/` (`shop/checkout-api`) or `:` (OpenTelemetry's own
  * `unknown_service:go`). No part is empty or begins with a dot, so nothing is ever a path upwards. Case counts.
  */
-export const serviceNamePattern = /^(?=.{1,128}$)(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*(?:[/:][A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+export const serviceNamePattern =
+  /^(?=.{1,128}$)(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*(?:[/:][A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
 /**
  * Instances: any printable text without a space at either end. Control and format characters (also those that turn

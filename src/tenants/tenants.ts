@@ -39,7 +39,12 @@ export class Tenants {
       );
       if (!row) throw new Problem('conflict', `There is a tenant named ${name} already.`);
       await insertDefaultTeam(tx, tenantId);
-      await insertKey(tx, tenantId, adminKey, { name: 'first admin key', operator: false, teamId: null, expiresAt: null });
+      await insertKey(tx, tenantId, adminKey, {
+        name: 'first admin key',
+        operator: false,
+        teamId: null,
+        expiresAt: null,
+      });
       return fromRow(row);
     });
     return { tenant, adminKey: adminKey.text };

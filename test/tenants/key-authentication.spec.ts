@@ -62,12 +62,16 @@ describe('a presented key', () => {
 
     const real = await insertTestKey(database.db, tenantId, 'admin');
     const forged = generateKey('admin');
-    await database.db.acrossTenants((tx) => tx.query('update api_key set key_id = $2 where key_id = $1', [real.id, forged.id]));
+    await database.db.acrossTenants((tx) =>
+      tx.query('update api_key set key_id = $2 where key_id = $1', [real.id, forged.id]),
+    );
     expect(await keys.authenticate(forged.text)).toBe('unknown');
   });
 
   it('is no key after it expired, to the millisecond and whatever is cached', async () => {
-    const key = await insertTestKey(database.db, tenantId, 'ci', { expiresAt: new Date(clock.now().getTime() + 1_000) });
+    const key = await insertTestKey(database.db, tenantId, 'ci', {
+      expiresAt: new Date(clock.now().getTime() + 1_000),
+    });
     const keys = newProcess();
     expect(await keys.authenticate(key.text)).toMatchObject({ keyId: key.id });
     clock.forward(999);

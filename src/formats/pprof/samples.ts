@@ -31,6 +31,8 @@ export function decodeSamples(
   const { bytes } = reader;
   const dense = locations.dense;
   const denseLength = dense.length;
+  // Up to here three bytes can be read without a look at the end; reading beyond `stop` is noticed afterwards.
+  const safe = bytes.length - 2;
   const stackStart = new Uint32Array(count + 1);
   // Ids mostly take one or two bytes. What is too much was never touched, and so costs no memory.
   let stack = new Uint32Array(Math.min(bytes.length >> 1, budget.stackEntries) + 64);
@@ -52,14 +54,18 @@ export function decodeSamples(
           if (depth + stop - p > stack.length) stack = grown(stack, depth + stop - p, budget.stackEntries);
           while (p < stop) {
             const first = p;
-            let id = bytes[p++];
-            if (id > 127) {
-              let byte = bytes[p++];
-              id = (id & 127) | ((byte & 127) << 7);
-              if (byte > 127) {
-                byte = bytes[p++];
+            let id = 0;
+            if (p < safe) {
+              // Whether an id takes one byte or two is a coin toss that no branch predictor wins: so no branch.
+              const low = bytes[p];
+              const next = bytes[p + 1];
+              const more = low >> 7;
+              id = (low & 127) | ((next & 127 & -more) << 7);
+              p += 1 + more;
+              if ((more & (next >> 7)) !== 0) {
+                const third = bytes[p++];
                 // No row has id 0: it sends what is longer to the slow way.
-                id = byte > 127 ? 0 : id | (byte << 14);
+                id = third > 127 ? 0 : id | (third << 14);
               }
             }
             const found = id < denseLength ? dense[id] : 0;

@@ -3,7 +3,7 @@ import { ApiQuery } from '@nestjs/swagger';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { Request } from 'express';
-import { Problem, type ProblemError } from '../platform/problem.js';
+import { Problem, type ProblemError } from './problem.js';
 
 /**
  * A parameter of a handler that takes the whole query string as an instance of a DTO, validated, and documents it.

@@ -1,0 +1,124 @@
+import type { StackProfile } from '../analysis/stack-profile.js';
+import type { Int64Column } from '../formats/int64.js';
+import type { TenantId } from '../platform/database.js';
+import { type CapturedFrom, capturedAt, monthOf } from './captured-at.js';
+import type { Dictionary } from './dictionary.js';
+import { encodeVector } from './vector.js';
+
+/** An upload as far as the index has to know it. */
+export interface RecordedUpload {
+  readonly uploadId: string;
+  readonly serviceId: string;
+  readonly instanceId: string;
+  readonly receivedAt: Date;
+  readonly declared: {
+    /** RFC 3339 */
+    readonly capturedAt?: string;
+    readonly build?: string;
+    readonly gitSha?: string;
+    readonly ciBuild?: string;
+  };
+}
+
+/** One snapshot as a parser found it. */
+export interface PartContent {
+  readonly kind: string;
+  readonly capturedAtNanos: bigint | null;
+  readonly delta: boolean;
+  readonly durationNanos: bigint;
+  readonly stacks: StackProfile;
+  /** One per sample type. */
+  readonly totals: readonly bigint[];
+  readonly details: PartDetails;
+}
+
+export interface PartDetails {
+  readonly warnings: readonly PartNote[];
+  readonly losses: readonly PartNote[];
+}
+
+export interface PartNote {
+  readonly code: string;
+  readonly count: number;
+  readonly detail: string;
+}
+
+/** One snapshot ready to be recorded: its stacks are numbers of the dictionary, its values a vector. */
+export interface IndexedPart {
+  readonly kind: string;
+  /** RFC 3339, UTC, with microseconds. */
+  readonly capturedAt: string;
+  readonly capturedFrom: CapturedFrom;
+  readonly delta: boolean;
+  readonly durationNanos: bigint;
+  readonly sampleTypes: readonly { readonly type: string; readonly unit: string; readonly total: bigint }[];
+  readonly details: PartDetails;
+  readonly vector: Buffer;
+  /** What the vector's numbers belong to. */
+  readonly dictionary: { readonly month: string; readonly incarnation: string; forget(): void };
+}
+
+/**
+ * Everything that can be done for a snapshot before the transaction that records it: its time, its stacks' numbers (the
+ * dictionaries grow in a transaction of their own), its vector.
+ *
+ * @throws DamagedBlockError
+ */
+export async function indexPart(
+  dictionary: Dictionary,
+  tenantId: TenantId,
+  { serviceId, receivedAt, declared }: Pick<RecordedUpload, 'serviceId' | 'receivedAt' | 'declared'>,
+  part: PartContent,
+): Promise<IndexedPart> {
+  const captured = capturedAt(declared.capturedAt ?? null, part.capturedAtNanos, receivedAt);
+  const month = monthOf(captured.at);
+  const { nodes, folded, incarnation } = await dictionary.resolve(tenantId, serviceId, month, part.stacks);
+  const rows = renumber(part.stacks, nodes);
+  const warnings = [...part.details.warnings];
+  if (captured.ignored !== undefined) {
+    warnings.push({ code: 'impossible-time', count: 1, detail: `passed over ${captured.ignored}` });
+  }
+  const losses = [...part.details.losses];
+  if (folded > 0) {
+    losses.push({ code: 'dictionary-full', count: folded, detail: 'calls were left out at the leaf end of new stacks' });
+  }
+  return {
+    kind: part.kind,
+    capturedAt: captured.at,
+    capturedFrom: captured.from,
+    delta: part.delta,
+    durationNanos: part.durationNanos,
+    sampleTypes: part.stacks.sampleTypes.map(({ type, unit }, index) => ({ type, unit, total: part.totals[index] })),
+    details: { ...part.details, warnings, losses },
+    vector: await encodeVector(rows.nodes, rows.values),
+    dictionary: { month, incarnation, forget: () => dictionary.forget(tenantId, serviceId, month) },
+  };
+}
+
+/** The rows by dictionary node, ascending; rows that came to lie on the same node are one. */
+function renumber(
+  { nodes: local, values }: StackProfile,
+  numbers: Int32Array,
+): { nodes: Int32Array; values: Int64Column[] } {
+  const order = Int32Array.from(local.keys()).sort((a, b) => numbers[local[a]] - numbers[local[b]]);
+  const nodes = new Int32Array(order.length);
+  const target = new Int32Array(order.length);
+  let count = 0;
+  order.forEach((row, index) => {
+    const node = numbers[local[row]];
+    if (index === 0 || node !== nodes[count - 1]) nodes[count++] = node;
+    target[index] = count - 1;
+  });
+  const columns = values.map((column): Int64Column => {
+    if (column instanceof Float64Array) {
+      const sums = new Float64Array(count);
+      for (let index = 0; index < order.length; index++) sums[target[index]] += column[order[index]];
+      return sums;
+    }
+    // Sums of one stack beyond 64 bits do not come from a program that counts in 64 bits.
+    const sums = new BigInt64Array(count);
+    for (let index = 0; index < order.length; index++) sums[target[index]] += column[order[index]];
+    return sums;
+  });
+  return { nodes: nodes.slice(0, count), values: columns };
+}

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { failpoint } from '../platform/failpoint.js';
+import { logContext } from '../platform/logger.js';
+import type { Announcer } from './announcer.js';
+import type { UploadIndexer } from './upload-indexer.js';
+import { byTenant, type Claim, type WorkList } from './work-list.js';
+
+export interface IndexWorkerOptions {
+  /** Uploads held at a time. More than there are parsers, so that a parser need not wait for the database. */
+  readonly slots: number;
+  /** How often neglected work is looked for. */
+  readonly sweepMillis: number;
+  /** How long a stopping worker waits for what it holds. */
+  readonly drainMillis: number;
+}
+
+/** After a failure that is no upload's fault: the database, the archive or the parsers cannot be used. */
+const pauseMillis = 1_000;
+/** How often a worker that has all hands full calls for others. */
+const callMillis = 500;
+
+/**
+ * Takes uploads off the work list and has them indexed.
+ *
+ * A wake-up starts a drain, which claims until nothing is left to be claimed; while all slots are taken it waits, and
+ * with it the job that woke it, so that the next wake-up goes to another worker. A wake-up during a drain makes it look
+ * once more before it ends: an upload that was committed just after the last look is not left behind.
+ */
+export class IndexWorker {
+  private readonly held = new Map<Claim, Promise<void>>();
+  private readonly stop = new AbortController();
+  private drain: Promise<void> | null = null;
+  private lookAgain = false;
+  private lastCall = -Infinity;
+  private readonly timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly work: WorkList,
+    private readonly indexer: UploadIndexer,
+    private readonly announcer: Announcer,
+    private readonly logger: Logger,
+    private readonly options: IndexWorkerOptions,
+  ) {}
+
+  /** Begins to renew leases and to sweep, and looks for work at once. */
+  start(): void {
+    this.timers.push(
+      setInterval(() => void this.renewLeases(), this.work.leaseMillis / 3),
+      setInterval(() => void this.sweep(), this.options.sweepMillis),
+    );
+    void this.wake();
+  }
+
+  /** Resolves when nothing is left to be claimed; what was claimed may still be under way. Never rejects. */
+  wake(): Promise<void> {
+    this.lookAgain = true;
+    this.drain ??= this.claimAll();
+    return this.drain;
+  }
+
+  /** Resolves when nothing is claimed and nothing is under way. */
+  async idle(): Promise<void> {
+    await this.wake();
+    while (this.held.size > 0) {
+      await Promise.all(this.held.values());
+      await this.wake();
+    }
+  }
+
+  /** Claims nothing more, waits for what is under way, and gives back what takes too long. */
+  async close(): Promise<void> {
+    this.stop.abort();
+    for (const timer of this.timers.splice(0, 1)) clearInterval(timer);
+    await this.drain;
+    const finished = Promise.all(this.held.values());
+    await Promise.race([finished, sleep(this.options.drainMillis, undefined, { ref: false })]);
+    for (const timer of this.timers.splice(0)) clearInterval(timer);
+    if (this.held.size === 0) return;
+    this.logger.warn({ uploads: this.held.size }, 'uploads were not finished in time and go back to the work list');
+    await this.work.release([...this.held.keys()]);
+  }
+
+  private async claimAll(): Promise<void> {
+    try {
+      while (this.lookAgain && !this.stop.signal.aborted) {
+        this.lookAgain = false;
+        while (await this.claimSome());
+      }
+    } finally {
+      // In the same turn as the last look at `lookAgain`, so that no wake-up falls between.
+      this.drain = null;
+    }
+  }
+
+  /** Claims as many uploads as there are slots, once there is one. @returns whether there may be more */
+  private async claimSome(): Promise<boolean> {
+    while (this.held.size >= this.options.slots) await Promise.race(this.held.values());
+    if (this.stop.signal.aborted) return false;
+    const slots = this.options.slots - this.held.size;
+    try {
+      const claims = await this.work.claim(slots);
+      if (claims.length === slots) this.callOthers();
+      failpoint('after-claim-before-parse');
+      for (const [, own] of byTenant(claims)) this.hold(own);
+      return claims.length === slots;
+    } catch (error) {
+      this.logger.error({ err: error }, 'no work can be claimed');
+      await this.pause();
+      return true;
+    }
+  }
+
+  private hold(claims: readonly Claim[]): void {
+    const begun = this.work.begin(claims[0].tenantId, claims);
+    for (const claim of claims) {
+      const done = logContext
+        .run({ tenantId: claim.tenantId, uploadId: claim.uploadId }, () => this.index(claim, begun))
+        .finally(() => this.held.delete(claim));
+      this.held.set(claim, done);
+    }
+  }
+
+  /** Never rejects: whatever happens to one upload must not reach the others. */
+  private async index(claim: Claim, begun: ReturnType<WorkList['begin']>): Promise<void> {
+    try {
+      const upload = (await begun).find((each) => each.claim === claim);
+      if (upload) await this.indexer.index(upload);
+      failpoint('after-commit-before-next');
+    } catch (error) {
+      if (this.stop.signal.aborted) return;
+      this.logger.error({ err: error }, 'an upload could not be indexed now and goes back to the work list');
+      await this.pause();
+      // If not even that is possible, the lease runs out and another worker takes the upload.
+      await this.work.release([claim]).catch((err: unknown) => this.logger.warn({ err }, 'a lease was not given back'));
+      void this.wake();
+    }
+  }
+
+  /** One worker has all it can do; another that sleeps could take the rest. */
+  private callOthers(): void {
+    const now = performance.now();
+    if (now - this.lastCall < callMillis) return;
+    this.lastCall = now;
+    this.announcer.announce();
+  }
+
+  private async renewLeases(): Promise<void> {
+    try {
+      const lost = await this.work.renew([...this.held.keys()]);
+      // Their results will be refused under the old fencing numbers; there is nothing else to do.
+      if (lost.length > 0) this.logger.warn({ uploads: lost.map((claim) => claim.uploadId) }, 'leases were lost');
+    } catch (error) {
+      this.logger.warn({ err: error }, 'leases could not be renewed');
+    }
+  }
+
+  /** Finds what nobody was woken for: the queue was away, or a worker vanished. */
+  private async sweep(): Promise<void> {
+    try {
+      if (await this.work.isNeglected((this.options.sweepMillis * 2) / 3)) await this.wake();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the work list could not be swept');
+    }
+  }
+
+  private async pause(): Promise<void> {
+    await sleep(pauseMillis, undefined, { signal: this.stop.signal }).catch(() => undefined);
+  }
+}
