@@ -1,13 +1,10 @@
-import type { Int64Column } from '../formats/int64.js';
+import { type Int64Column, maxExactSum } from '../formats/int64.js';
 
 /**
  * Integers that are exact at any size: a Float64Array where every entry is an integer within ±2^53, else bigints.
  * Sums over 64-bit values may leave 64 bits; nothing here wraps.
  */
 export type ExactColumn = Float64Array | readonly bigint[];
-
-/** Beyond this magnitude a double no longer holds every integer. */
-const safeMagnitude = 2 ** 53;
 
 /** Bits of a limb: sums of up to 2^31 limbs stay exact in a double, and three limbs hold 64 bits. */
 const limbBits = 21n;
@@ -47,16 +44,6 @@ export function linearPass(values: Int64Column, pass: (values: Float64Array) => 
   );
 }
 
-/** Sum of a column. */
-export function sumOf(values: Int64Column): bigint {
-  const sum = linearPass(values, (column) => {
-    let total = 0;
-    for (let i = 0; i < column.length; i++) total += column[i];
-    return Float64Array.of(total);
-  });
-  return exactAt(sum, 0);
-}
-
 /** Sum of the absolute values: what google/pprof takes as 100 % (internal/report, computeTotal), without its wrap. */
 export function absoluteSumOf(values: Int64Column): bigint {
   if (values instanceof Float64Array) {
@@ -77,7 +64,7 @@ export function differences(left: ExactColumn, right: ExactColumn): ExactColumn 
     for (let i = 0; i < left.length; i++) {
       result[i] = left[i] - right[i];
       // A difference that lands on 2^53 may have been rounded to it.
-      if (Math.abs(result[i]) >= safeMagnitude) safe = false;
+      if (Math.abs(result[i]) >= maxExactSum) safe = false;
     }
     if (safe) return result;
   }
@@ -104,12 +91,12 @@ export function toInt64Column(sums: ExactColumn): Int64Column {
   if (sums instanceof Float64Array) {
     let magnitude = 0;
     for (let i = 0; i < sums.length; i++) magnitude += Math.abs(sums[i]);
-    if (magnitude <= safeMagnitude) return sums;
+    if (magnitude <= maxExactSum) return sums;
   }
   const exact = Array.from(sums, (value: number | bigint) => BigInt(value));
   let magnitude = 0n;
   for (const value of exact) magnitude += value < 0n ? -value : value;
-  if (magnitude <= BigInt(safeMagnitude)) return Float64Array.from(exact, Number);
+  if (magnitude <= BigInt(maxExactSum)) return Float64Array.from(exact, Number);
   return BigInt64Array.from(exact, saturate);
 }
 

@@ -1,14 +1,15 @@
 import { type Budget, defaultBudget } from '../formats/budget.js';
 import { canonicalFunction } from '../formats/go-names.js';
-import { isZeroSample, type Profile, unpaddedDepth } from '../formats/pprof/profile.js';
-import { absoluteSumOf, sumOf } from './exact.js';
+import { sumOf } from '../formats/int64.js';
+import { isZeroSample, type Profile } from '../formats/pprof/profile.js';
+import { absoluteSumOf } from './exact.js';
 import { foldSmallStacks, type FoldedStacks } from './fold-small.js';
 import { PatternError } from './pattern.js';
 import { prunedStart, type Pruning, pruningOf } from './prune.js';
 import { gatherRows } from './rows.js';
 import { StackTreeBuilder, SymbolTableBuilder } from './stack-builder.js';
 import type { StackProfile } from './stack-profile.js';
-import { truncatedStacks } from './truncated-stacks.js';
+import { type StackSpans, stackSpans, truncatedStacks } from './truncated-stacks.js';
 
 /** Frames that stand for what a stack has lost. No Go function can have such a name. */
 export const markerFrames = {
@@ -64,8 +65,9 @@ export function stackProfileOf(profile: Profile, budget: Budget = defaultBudget)
 
   const symbols = new SymbolTableBuilder();
   const tree = new StackTreeBuilder(profile.samples.stack.length >> 2);
-  const { truncated, count: truncatedCount } = truncatedStacks(profile);
-  const { nodeOfSample, elided } = placeSamples(profile, { pruning, truncated, budget, symbols, tree });
+  const spans = stackSpans(profile);
+  const { truncated, count: truncatedCount } = truncatedStacks(profile, spans);
+  const { nodeOfSample, elided } = placeSamples(profile, { spans, pruning, truncated, budget, symbols, tree });
   note('stacks-truncated', truncatedCount, 'Go cut these stacks at its depth limit; their roots are missing', false);
   note('stacks-elided', elided, `stacks deeper than ${budget.stackDepth} frames lost their middle`, true);
 
@@ -87,6 +89,7 @@ export function stackProfileOf(profile: Profile, budget: Budget = defaultBudget)
 }
 
 interface Placing {
+  readonly spans: StackSpans;
   readonly pruning: Pruning | null;
   readonly truncated: Uint8Array;
   readonly budget: Budget;
@@ -96,17 +99,21 @@ interface Placing {
 
 /** Walks every sample from its root to its leaf; -1 for samples that hold nothing. */
 function placeSamples(profile: Profile, placing: Placing): { nodeOfSample: Int32Array; elided: number } {
-  const { pruning, truncated, budget, symbols, tree } = placing;
+  const { spans, pruning, truncated, budget, symbols, tree } = placing;
   const { stack, stackStart, count } = profile.samples;
   const { frames, frameStart } = framesOfLocations(profile, pruning, symbols);
   const nodeOfSample = new Int32Array(count).fill(-1);
   let elided = 0;
   for (let row = 0; row < count; row++) {
     if (isZeroSample(profile.samples, row)) continue;
-    const root = stackStart[row] + unpaddedDepth(profile, row);
-    const leaf = pruning === null ? stackStart[row] : prunedStart(pruning, stack, stackStart[row], root);
-    let depth = 0;
-    for (let i = leaf; i < root; i++) depth += frameStart[stack[i] + 1] - frameStart[stack[i]];
+    const root = spans.end[row];
+    let leaf = stackStart[row];
+    let depth = spans.frames[row];
+    if (pruning !== null) {
+      leaf = prunedStart(pruning, stack, leaf, root);
+      depth = 0;
+      for (let i = leaf; i < root; i++) depth += frameStart[stack[i] + 1] - frameStart[stack[i]];
+    }
     // Frames before `hole` and from `holeEnd` on stay.
     const hole = depth > budget.stackDepth ? budget.keptRootFrames : depth;
     const holeEnd = depth > budget.stackDepth ? depth - budget.keptLeafFrames : depth;

@@ -118,7 +118,7 @@ function collectFrames(stacks: StackProfile, strings: StringCollector): Collecte
 }
 
 function collectStacks(
-  { tree, nodes, values }: StackProfile,
+  { tree, nodes }: StackProfile,
   locationOfFrame: Int32Array,
 ): { stack: Uint32Array; stackStart: Uint32Array } {
   const depth = new Int32Array(tree.parent.length);

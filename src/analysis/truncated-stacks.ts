@@ -12,56 +12,68 @@ const inlinedAtLimit = 8;
 /** Where complete stacks of Go's runtime begin. */
 const runtimeRoots = /^runtime\.(goexit|main|mcall|mstart|mstart0|mstart1|rt0_go|systemstack|morestack|asmcgocall)$/;
 
+/** The part of each sample's stack that counts. */
+export interface StackSpans {
+  /** Offset in `samples.stack` behind the root, padding left out. */
+  readonly end: Uint32Array;
+  /** Number of frames, inlined ones included. */
+  readonly frames: Int32Array;
+}
+
+export function stackSpans(profile: Profile): StackSpans {
+  const { stackStart, stack, count } = profile.samples;
+  const { lineStart } = profile.locations;
+  const end = new Uint32Array(count);
+  const frames = new Int32Array(count);
+  for (let row = 0; row < count; row++) {
+    end[row] = stackStart[row] + unpaddedDepth(profile, row);
+    let depth = 0;
+    for (let i = stackStart[row]; i < end[row]; i++) {
+      // A location without lines is a frame too.
+      depth += lineStart[stack[i] + 1] - lineStart[stack[i]] || 1;
+    }
+    frames[row] = depth;
+  }
+  return { end, frames };
+}
+
 /**
  * 1 for each sample whose stack Go cut at its depth limit. A profile does not say so; it shows in stacks that reach a
  * limit which no stack exceeds, and whose root is neither one of the runtime's nor the root of a shorter stack, such
  * as the `serve` of each HTTP connection. Profiles of other languages have none.
  */
-export function truncatedStacks(profile: Profile): { truncated: Uint8Array; count: number } {
-  const { samples, locations } = profile;
+export function truncatedStacks(
+  profile: Profile,
+  { end, frames }: StackSpans,
+): { truncated: Uint8Array; count: number } {
+  const { samples, sampleTypes } = profile;
   const truncated = new Uint8Array(samples.count);
-  const frames = frameCounts(profile);
   const deepest = frames.reduce((a, b) => Math.max(a, b), 0);
-  const limits = profile.sampleTypes.some(({ type }) => type === 'cpu') ? depthLimits.cpu : depthLimits.other;
+  const limits = sampleTypes.some(({ type }) => type === 'cpu') ? depthLimits.cpu : depthLimits.other;
   const limit = limits.find((candidate) => deepest >= candidate && deepest <= candidate + inlinedAtLimit);
-  if (limit === undefined) return { truncated, count: 0 };
+  if (limit === undefined || !isOfGo(profile)) return { truncated, count: 0 };
 
-  const rootFunction = (row: number): number => {
-    const location = samples.stack[samples.stackStart[row] + unpaddedDepth(profile, row) - 1];
-    const end = locations.lineStart[location + 1];
-    return end > locations.lineStart[location] ? locations.lineFunction[end - 1] : -1;
-  };
-  const completeRoots = new Set<number>();
+  const completeRoots = new Set<string>();
   for (let row = 0; row < samples.count; row++) {
-    if (frames[row] > 0 && frames[row] < limit) completeRoots.add(rootFunction(row));
+    if (frames[row] > 0 && frames[row] < limit) completeRoots.add(functionOf(profile, samples.stack[end[row] - 1]));
   }
-  let ofGo = false;
-  for (let f = 0; f < profile.functions.count; f++) {
-    const name = profile.strings.at(profile.functions.name[f]);
-    if (runtimeRoots.test(name)) completeRoots.add(f);
-    if (name.startsWith('runtime.')) ofGo = true;
-  }
-  if (!ofGo) return { truncated, count: 0 };
   let count = 0;
   for (let row = 0; row < samples.count; row++) {
-    if (frames[row] >= limit && !completeRoots.has(rootFunction(row))) {
-      truncated[row] = 1;
-      count++;
-    }
+    if (frames[row] < limit) continue;
+    const root = functionOf(profile, samples.stack[end[row] - 1]);
+    if (completeRoots.has(root) || runtimeRoots.test(root)) continue;
+    truncated[row] = 1;
+    count++;
   }
   return { truncated, count };
 }
 
-/** Frames of each sample, inlined ones included. */
-function frameCounts(profile: Profile): Int32Array {
-  const { stackStart, stack, count } = profile.samples;
-  const { lineStart } = profile.locations;
-  const frames = new Int32Array(count);
-  for (let row = 0; row < count; row++) {
-    const end = stackStart[row] + unpaddedDepth(profile, row);
-    for (let i = stackStart[row]; i < end; i++) {
-      frames[row] += Math.max(1, lineStart[stack[i] + 1] - lineStart[stack[i]]);
-    }
-  }
-  return frames;
+/** Name of the outermost function of a location; empty if there is none. */
+function functionOf({ locations, functions, strings }: Profile, location: number): string {
+  const end = locations.lineStart[location + 1];
+  return end > locations.lineStart[location] ? strings.at(functions.name[locations.lineFunction[end - 1]]) : '';
+}
+
+function isOfGo({ functions, strings }: Profile): boolean {
+  return functions.name.some((name) => strings.at(name).startsWith('runtime.'));
 }

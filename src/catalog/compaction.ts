@@ -3,6 +3,7 @@ import type { StackProfile } from '../analysis/stack-profile.js';
 import { hourOf } from '../analysis/timeline.js';
 import type { Clock } from '../platform/clock.js';
 import { asTenantId, type Database, type TenantId, type Tx } from '../platform/database.js';
+import { monthOf } from './captured-at.js';
 import { sumUpHour, type HourRollup, type RollupSnapshot } from './rollup-hour.js';
 import { writeRollups } from './rollups.js';
 import type { StackStore } from './stack-store.js';
@@ -153,7 +154,7 @@ export class Compaction {
     const batch = await this.db.readTenant(tenantId, async (tx) => {
       const dirty = await readDirty(tx, tenantId, serviceId, kind);
       const stacks = new Map<string, Stacks>();
-      for (const month of new Set(dirty.map((hour) => monthOf(hour.hourMillis)))) {
+      for (const month of new Set(dirty.map((hour) => monthOf(new Date(hour.hourMillis).toISOString())))) {
         stacks.set(month, await this.stackStore.load(tx, tenantId, serviceId, month));
       }
       return { dirty, stacks, vectors: await readVectors(tx, tenantId, serviceId, kind, dirty) };
@@ -161,7 +162,7 @@ export class Compaction {
     if (batch.dirty.length === 0) return 0;
     const rollups: HourRollup[] = [];
     for (const { instanceId, hourMillis: hour } of batch.dirty) {
-      const stacks = batch.stacks.get(monthOf(hour))!;
+      const stacks = batch.stacks.get(monthOf(new Date(hour).toISOString()))!;
       const snapshots = batch.vectors
         .filter((row) => row.instance_id === instanceId && hourOf(row.at) === hour)
         .map((row) => snapshotOf(row, stacks));
@@ -300,9 +301,4 @@ function snapshotOf(row: VectorRow, { symbols, tree }: Stacks): RollupSnapshot {
       return values.map((column) => groupSums(stacks, column, 'function'));
     },
   };
-}
-
-/** The month whose stacks a snapshot refers to, as its first day. */
-function monthOf(atMillis: number): string {
-  return `${new Date(atMillis).toISOString().slice(0, 7)}-01`;
 }

@@ -1,6 +1,7 @@
 import type { StackProfile } from '../analysis/stack-profile.js';
 import { sumOf, type Int64Column } from '../formats/int64.js';
 import type { TenantId, Tx } from '../platform/database.js';
+import { monthOf } from './captured-at.js';
 import type { StackStore } from './stack-store.js';
 import type { Timing } from './timings.js';
 import { decodeVector } from './vector.js';
@@ -46,7 +47,7 @@ export async function readFunctionValues(
     );
     for (const row of rows) {
       const timing = slice.get(row.snapshot_id)!;
-      const month = `${new Date(timing.atMillis).toISOString().slice(0, 7)}-01`;
+      const month = monthOf(new Date(timing.atMillis).toISOString());
       const key = `${timing.serviceId} ${month}`;
       let counts = counting.get(key);
       if (counts === undefined) {

@@ -26,7 +26,8 @@ function dateOf(atMillis: number): string {
 /**
  * Writes hours of roll-ups, each in the place of whatever was there for that instance and hour, and leaves the other
  * hours of their days as they are. An hour without sample types is removed. The caller sees to it that nobody else
- * writes roll-ups of this service and kind meanwhile, and that no hour is given twice.
+ * writes roll-ups of this service and kind meanwhile, that no hour is given twice, and that the months have partitions
+ * (`ensure_month`), as those of recorded vectors do.
  */
 export async function writeRollups(
   tx: Tx,
@@ -44,9 +45,6 @@ export async function writeRollups(
   }
   const instanceIds = Array.from(days.values(), ([hour]) => hour.instanceId);
   const dates = Array.from(days.values(), ([hour]) => dateOf(hour.hourMillis));
-  for (const month of new Set(dates.map((date) => date.slice(0, 7)))) {
-    await tx.query('select ensure_month($1)', [`${month}-01T00:00:00Z`]);
-  }
   const rows: BlockRow[] = await tx.query(
     `select sample_type, bucket, r.day, r.instance_id, data
        from rollup r join unnest($4::bigint[], $5::date[]) wanted (instance_id, day)

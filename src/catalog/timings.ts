@@ -88,6 +88,7 @@ const separator = '\u001f';
 const matches = `v.tenant_id = $1 and v.kind = $3 and ($4::bigint is null or v.instance_id = $4)
              and ($10::boolean is null or v.delta = $10)`;
 
+/** `instance.last_seen` lags behind the newest snapshot by up to a minute. */
 const timingsSql = `
   with head as (
     select s.service_id,
@@ -107,7 +108,7 @@ const timingsSql = `
      where ${matches}
     union all
     select v.* from head
-      join instance i on i.tenant_id = $1 and i.service_id = head.service_id and i.last_seen >= $7
+      join instance i on i.tenant_id = $1 and i.service_id = head.service_id and i.last_seen >= $7::timestamptz - interval '2 minutes'
      cross join lateral (
        select v.* from vector v
         where ${matches} and v.service_id = i.service_id and v.instance_id = i.instance_id
@@ -115,7 +116,7 @@ const timingsSql = `
         order by v.captured_at desc limit 4) v
     union all
     select v.* from head
-      join instance i on i.tenant_id = $1 and i.service_id = head.service_id and i.last_seen >= $6
+      join instance i on i.tenant_id = $1 and i.service_id = head.service_id and i.last_seen >= $6::timestamptz - interval '2 minutes'
      cross join lateral (
        select v.* from vector v
         where ${matches} and v.service_id = i.service_id and v.instance_id = i.instance_id

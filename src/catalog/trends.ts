@@ -53,7 +53,8 @@ export interface TrendQuery extends TrendRange {
   readonly value?: 'flat' | 'cum';
   readonly by?: 'instance' | 'build';
   readonly instanceId?: string;
-  readonly buildId?: string;
+  /** Builds of one version may differ in their commit and their build in CI. */
+  readonly buildIds?: readonly string[];
 }
 
 export interface TeamTrendQuery extends TrendRange {
@@ -98,7 +99,7 @@ export interface TrendPoint {
  * @throws Problem validation-failed, too-many-points, not-found (no such function in the service)
  */
 export async function readTrend(tx: Tx, stackStore: StackStore, tenantId: TenantId, query: TrendQuery): Promise<Trend> {
-  const { serviceId, functionName, value = 'cum', by, buildId } = query;
+  const { serviceId, functionName, value = 'cum', by, buildIds } = query;
   let source: SeriesSource = { value };
   if (functionName !== undefined) {
     const symbols = await stackStore.loadSymbols(tx, tenantId, serviceId);
@@ -108,7 +109,7 @@ export async function readTrend(tx: Tx, stackStore: StackStore, tenantId: Tenant
   }
   const selection = { ...query, serviceIds: [serviceId] };
   return trendOf(tx, tenantId, selection, source, (instance, span) => {
-    if (buildId !== undefined && span.buildId !== buildId) return undefined;
+    if (buildIds !== undefined && (span.buildId === null || !buildIds.includes(span.buildId))) return undefined;
     return by === 'instance' ? instance.instanceId : by === 'build' ? span.buildId : null;
   });
 }

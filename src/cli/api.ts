@@ -61,9 +61,13 @@ export class Api {
         body: request.json === undefined ? request.body : JSON.stringify(request.json),
       });
     } catch (cause) {
-      throw new CliFailure('unavailable', `No answer from ${url.origin}. Is it running? (npm start, or set TIDEMARK_URL)`, {
-        cause,
-      });
+      throw new CliFailure(
+        'unavailable',
+        `No answer from ${url.origin}. Is it running? (npm start, or set TIDEMARK_URL)`,
+        {
+          cause,
+        },
+      );
     }
     if (!response.ok) throw await failureOf(response);
     return response;

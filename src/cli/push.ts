@@ -1,8 +1,9 @@
+import { escapeControl } from '../analysis/text-escape.js';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Api } from './api.js';
 import { CliFailure } from './failure.js';
-import { printable, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 export interface PushOptions {
   readonly service: string;
@@ -33,7 +34,7 @@ export async function push(api: Api, files: readonly string[], options: PushOpti
   const query = uploadParameters(options);
   const receipts: (Receipt & { file: string })[] = [];
   for (const [index, file] of files.entries()) {
-    out.progress(`${index + 1}/${files.length} ${printable(basename(file))}`);
+    out.progress(`${index + 1}/${files.length} ${escapeControl(basename(file))}`);
     const body = await readInput(file);
     const receipt = await api.json<Receipt>('/api/v1/snapshots', { method: 'POST', query, body });
     receipts.push({ file, ...receipt });
@@ -56,8 +57,8 @@ export async function push(api: Api, files: readonly string[], options: PushOpti
 }
 
 function describe(outcome: Receipt & { file: string }): string {
-  const problem = outcome.problem ? `  ${outcome.problem.title}: ${printable(outcome.problem.detail ?? '')}` : '';
-  return `${outcome.id}  ${outcome.kind ?? '?'}  ${outcome.state}${outcome.duplicate ? ' (known)' : ''}  ${printable(outcome.file)}${problem}`;
+  const problem = outcome.problem ? `  ${outcome.problem.title}: ${escapeControl(outcome.problem.detail ?? '')}` : '';
+  return `${outcome.id}  ${outcome.kind ?? '?'}  ${outcome.state}${outcome.duplicate ? ' (known)' : ''}  ${escapeControl(outcome.file)}${problem}`;
 }
 
 function uploadParameters(options: PushOptions): Record<string, string | undefined> {
@@ -84,7 +85,7 @@ function uploadParameters(options: PushOptions): Record<string, string | undefin
 async function readInput(file: string): Promise<Uint8Array> {
   if (file !== '-') {
     return readFile(file).catch((cause: unknown) => {
-      throw new CliFailure('noInput', `Cannot read ${printable(file)}.`, { cause });
+      throw new CliFailure('noInput', `Cannot read ${escapeControl(file)}.`, { cause });
     });
   }
   const chunks: Buffer[] = [];

@@ -1,6 +1,7 @@
+import { escapeControl } from '../analysis/text-escape.js';
 import type { Api } from './api.js';
 import { CliFailure } from './failure.js';
-import { printable, table, type Terminal } from './terminal.js';
+import { table, type Terminal } from './terminal.js';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -30,9 +31,9 @@ export async function listKeys(api: Api, options: JsonOption, out: Terminal): Pr
   if (options.json) return out.print(JSON.stringify(keys, null, 2));
   const rows = keys.map((key) => [
     key.id,
-    printable(key.name),
+    escapeControl(key.name),
     key.operator ? 'operator' : key.role,
-    printable(key.team ?? 'all teams'),
+    escapeControl(key.team ?? 'all teams'),
     keyState(key),
     key.last_used_at ?? 'never',
   ]);
@@ -50,13 +51,13 @@ export async function createKey(api: Api, name: string, options: NewKeyOptions, 
   };
   const created = await api.json<Key & { key: string }>('/api/v1/keys', { method: 'POST', json });
   if (options.json) return out.print(JSON.stringify(created, null, 2));
-  out.remark(`Key ${created.id} for ${printable(created.name)}. It is shown only now:`);
+  out.remark(`Key ${created.id} for ${escapeControl(created.name)}. It is shown only now:`);
   out.print(created.key);
 }
 
 export async function revokeKey(api: Api, id: string, out: Terminal): Promise<void> {
   await api.text(`/api/v1/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
-  out.remark(`Key ${printable(id)} is revoked; it opens nothing any more within five seconds.`);
+  out.remark(`Key ${escapeControl(id)} is revoked; it opens nothing any more within five seconds.`);
 }
 
 export async function listTenants(api: Api, options: JsonOption, out: Terminal): Promise<void> {
@@ -65,7 +66,7 @@ export async function listTenants(api: Api, options: JsonOption, out: Terminal):
   out.print(
     table(
       ['ID', 'NAME', 'CREATED'],
-      tenants.map((tenant) => [tenant.id, printable(tenant.name), tenant.created_at]),
+      tenants.map((tenant) => [tenant.id, escapeControl(tenant.name), tenant.created_at]),
     ),
   );
 }
@@ -77,7 +78,7 @@ export async function createTenant(api: Api, name: string, options: JsonOption, 
     json: { name },
   });
   if (options.json) return out.print(JSON.stringify(created, null, 2));
-  out.remark(`Tenant ${printable(created.name)} (${created.id}). Its admin key is shown only now:`);
+  out.remark(`Tenant ${escapeControl(created.name)} (${created.id}). Its admin key is shown only now:`);
   out.print(created.admin_key);
 }
 
@@ -87,7 +88,7 @@ export async function listTeams(api: Api, options: JsonOption, out: Terminal): P
   out.print(
     table(
       ['NAME', 'CREATED'],
-      teams.map((team) => [printable(team.name), team.created_at]),
+      teams.map((team) => [escapeControl(team.name), team.created_at]),
     ),
   );
 }
@@ -95,30 +96,40 @@ export async function listTeams(api: Api, options: JsonOption, out: Terminal): P
 export async function createTeam(api: Api, name: string, options: JsonOption, out: Terminal): Promise<void> {
   const team = await api.json<{ name: string }>('/api/v1/teams', { method: 'POST', json: { name } });
   if (options.json) return out.print(JSON.stringify(team, null, 2));
-  out.remark(`Team ${printable(team.name)} is there.`);
+  out.remark(`Team ${escapeControl(team.name)} is there.`);
 }
 
 export async function listServices(api: Api, options: JsonOption, out: Terminal): Promise<void> {
   const services = await all(
-    api.rows<{ name: string; team: string; last_seen: string | null }>('/api/v1/services'),
+    api.rows<{ name: string; team: string; last_captured_at: string | null }>('/api/v1/services'),
   );
   if (options.json) return out.print(JSON.stringify(services, null, 2));
   if (services.length === 0) out.remark('No service yet: the first upload that names one creates it.');
   out.print(
     table(
-      ['SERVICE', 'TEAM', 'LAST SEEN'],
-      services.map((service) => [printable(service.name), printable(service.team), service.last_seen ?? 'never']),
+      ['SERVICE', 'TEAM', 'LAST CAPTURE'],
+      services.map((service) => [
+        escapeControl(service.name),
+        escapeControl(service.team),
+        service.last_captured_at ?? 'never',
+      ]),
     ),
   );
 }
 
-export async function setOwner(api: Api, service: string, team: string, options: JsonOption, out: Terminal): Promise<void> {
+export async function setOwner(
+  api: Api,
+  service: string,
+  team: string,
+  options: JsonOption,
+  out: Terminal,
+): Promise<void> {
   const owned = await api.json<{ service: string; team: string }>(
     `/api/v1/services/${encodeURIComponent(service)}/owner`,
     { method: 'PUT', json: { team } },
   );
   if (options.json) return out.print(JSON.stringify(owned, null, 2));
-  out.remark(`${printable(owned.service)} belongs to ${printable(owned.team)}.`);
+  out.remark(`${escapeControl(owned.service)} belongs to ${escapeControl(owned.team)}.`);
 }
 
 function keyState(key: Key): string {
@@ -131,7 +142,8 @@ async function all<T>(rows: AsyncGenerator<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const row of rows) {
     list.push(row);
-    if (list.length > 100_000) throw new CliFailure('failed', 'More than 100,000 rows; use the REST API with a filter.');
+    if (list.length > 100_000)
+      throw new CliFailure('failed', 'More than 100,000 rows; use the REST API with a filter.');
   }
   return list;
 }

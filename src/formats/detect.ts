@@ -131,11 +131,17 @@ function looksLikeProfile(head: Uint8Array): boolean {
     if (type !== profileWireTypes[field] && !(field === 13 && type === 0)) break;
     const value = smallVarint(head, position + 1);
     if (value === null) break;
-    if (type === 2 && value.end + value.number > head.length) return messages > 0 || position === 0;
+    if (type === 2 && field !== 6 && value.number > 0 && !looksLikeTag(head[value.end])) break;
+    if (type === 2 && value.end + value.number > head.length) return true;
     position = type === 2 ? value.end + value.number : value.end;
     messages++;
   }
   return messages >= 3 || (messages > 0 && position >= head.length);
+}
+
+/** Sub-messages of Profile hold fields 1 to 10, all of them varints or delimited. The head may end before this byte. */
+function looksLikeTag(byte: number | undefined): boolean {
+  return byte === undefined || (byte >= 0x08 && byte <= 0x52 && ((byte & 7) === 0 || (byte & 7) === 2));
 }
 
 function smallVarint(bytes: Uint8Array, start: number): { number: number; end: number } | null {

@@ -1,4 +1,13 @@
-import { ZStream, Z_BUF_ERROR, Z_NO_FLUSH, Z_OK, Z_STREAM_END, zlibInflate, zlibInflateInit2, zlibInflateReset } from 'pako';
+import {
+  ZStream,
+  Z_BUF_ERROR,
+  Z_NO_FLUSH,
+  Z_OK,
+  Z_STREAM_END,
+  zlibInflate,
+  zlibInflateInit2,
+  zlibInflateReset,
+} from 'pako';
 import type { Budget } from './budget.js';
 import { FormatError, overBudget } from './format-error.js';
 
@@ -64,11 +73,24 @@ export function inflateWithin(bytes: Uint8Array, budget: Budget, inflate: Inflat
     return bytes;
   }
   const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
-  const inflated = inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
+  const inflated =
+    byRatio < budget.inflatedBytes
+      ? inflateByRatio(bytes, byRatio, budget.inflateRatio, inflate)
+      : inflate(bytes, budget.inflatedBytes);
   if (isGzip(inflated)) {
     throw new FormatError('malformed', 'nested compression: a gzip file inside a gzip file');
   }
   return inflated;
+}
+
+/** Names the ratio as the limit where it is the one that was hit: then no larger file would have passed either. */
+function inflateByRatio(bytes: Uint8Array, maxBytes: number, ratio: number, inflate: Inflate): Uint8Array {
+  try {
+    return inflate(bytes, maxBytes);
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.fault !== 'over-budget') throw error;
+    throw overBudget('inflateRatio', Math.ceil((error.at.actual ?? maxBytes) / bytes.length), ratio);
+  }
 }
 
 /** The first bytes of what `head`, the head of a gzip file, holds: at most `maxBytes`, fewer if it breaks off. */

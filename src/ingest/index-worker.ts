@@ -30,10 +30,12 @@ const callMillis = 500;
 export class IndexWorker {
   private readonly held = new Map<Claim, Promise<void>>();
   private readonly stop = new AbortController();
+  private readonly stopped = new Promise<void>((resolve) => this.stop.signal.addEventListener('abort', () => resolve()));
   private drain: Promise<void> | null = null;
   private lookAgain = false;
   private lastCall = -Infinity;
-  private readonly timers: NodeJS.Timeout[] = [];
+  private heartbeat: NodeJS.Timeout | undefined;
+  private sweeper: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly work: WorkList,
@@ -45,10 +47,8 @@ export class IndexWorker {
 
   /** Begins to renew leases and to sweep, and looks for work at once. */
   start(): void {
-    this.timers.push(
-      setInterval(() => void this.renewLeases(), this.work.leaseMillis / 3),
-      setInterval(() => void this.sweep(), this.options.sweepMillis),
-    );
+    this.heartbeat = setInterval(() => void this.renewLeases(), this.work.leaseMillis / 3);
+    this.sweeper = setInterval(() => void this.sweep(), this.options.sweepMillis);
     void this.wake();
   }
 
@@ -70,12 +70,12 @@ export class IndexWorker {
 
   /** Claims nothing more, waits for what is under way, and gives back what takes too long. */
   async close(): Promise<void> {
+    clearInterval(this.sweeper);
     this.stop.abort();
-    for (const timer of this.timers.splice(0, 1)) clearInterval(timer);
     await this.drain;
     const finished = Promise.all(this.held.values());
     await Promise.race([finished, sleep(this.options.drainMillis, undefined, { ref: false })]);
-    for (const timer of this.timers.splice(0)) clearInterval(timer);
+    clearInterval(this.heartbeat);
     if (this.held.size === 0) return;
     this.logger.warn({ uploads: this.held.size }, 'uploads were not finished in time and go back to the work list');
     await this.work.release([...this.held.keys()]);
@@ -95,7 +95,9 @@ export class IndexWorker {
 
   /** Claims as many uploads as there are slots, once there is one. @returns whether there may be more */
   private async claimSome(): Promise<boolean> {
-    while (this.held.size >= this.options.slots) await Promise.race(this.held.values());
+    while (this.held.size >= this.options.slots && !this.stop.signal.aborted) {
+      await Promise.race([this.stopped, ...this.held.values()]);
+    }
     if (this.stop.signal.aborted) return false;
     const slots = this.options.slots - this.held.size;
     try {
@@ -128,13 +130,23 @@ export class IndexWorker {
       if (upload) await this.indexer.index(upload);
       failpoint('after-commit-before-next');
     } catch (error) {
-      if (this.stop.signal.aborted) return;
       this.logger.error({ err: error }, 'an upload could not be indexed now and goes back to the work list');
-      await this.pause();
-      // If not even that is possible, the lease runs out and another worker takes the upload.
-      await this.work.release([claim]).catch((err: unknown) => this.logger.warn({ err }, 'a lease was not given back'));
-      void this.wake();
+      await this.giveBack(claim);
     }
+  }
+
+  /** Gives up an upload as soon as the database can be told. If it cannot, the lease runs out some time. */
+  private async giveBack(claim: Claim): Promise<void> {
+    do {
+      await this.pause();
+      try {
+        await this.work.release([claim]);
+        void this.wake();
+        return;
+      } catch (error) {
+        this.logger.warn({ err: error }, 'a lease could not be given back yet');
+      }
+    } while (!this.stop.signal.aborted);
   }
 
   /** One worker has all it can do; another that sleeps could take the rest. */

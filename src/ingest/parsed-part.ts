@@ -44,12 +44,15 @@ export interface ParseRequest {
   readonly declaredDelta: boolean | null;
 }
 
+/** The bytes are no good, or not what the sender said. */
+export type RefusalFault = FormatFault | 'kind-mismatch';
+
 export type ContentEncoding = 'identity' | 'gzip';
 
 /** What a parser process answers. Anything else that happens to it is a crash. */
 export type ParseAnswer =
   | { readonly outcome: 'parsed'; readonly parts: readonly ParsedPart[] }
-  | { readonly outcome: 'refused'; readonly fault: FormatFault; readonly message: string; readonly at: FaultPlace }
+  | { readonly outcome: 'refused'; readonly fault: RefusalFault; readonly message: string; readonly at: FaultPlace }
   | { readonly outcome: 'damaged'; readonly condition: 'missing' | 'corrupt' }
   /** The file cannot be reached at present: the fault of neither the upload nor the parser. */
   | { readonly outcome: 'unreadable'; readonly message: string }

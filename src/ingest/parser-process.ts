@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { defaultBudget } from '../formats/budget.js';
 import { FormatError } from '../formats/format-error.js';
 import { inflateNatively } from './native-inflate.js';
-import { parse } from './parse.js';
+import { KindMismatch, parse } from './parse.js';
 import type { ParseAnswer, ParseRequest } from './parsed-part.js';
 import { answerTasks } from './parser-protocol.js';
 import { siblingModule } from '../platform/sibling-module.js';
@@ -19,7 +19,7 @@ answerTasks(answer);
 
 function answer(request: ParseRequest): ParseAnswer {
   const bytes = read(request.path);
-  if (!(bytes instanceof Buffer)) return bytes;
+  if (!Buffer.isBuffer(bytes)) return bytes;
   if (!createHash('sha256').update(bytes).digest().equals(request.sha256)) {
     return { outcome: 'damaged', condition: 'corrupt' };
   }
@@ -27,14 +27,15 @@ function answer(request: ParseRequest): ParseAnswer {
     return { outcome: 'parsed', parts: parse(bytes, request, { budget: defaultBudget, inflate: inflateNatively }) };
   } catch (error) {
     if (error instanceof FormatError) {
-      return { outcome: 'refused', fault: error.fault, message: error.message, at: error.at };
+      const fault = error instanceof KindMismatch ? 'kind-mismatch' : error.fault;
+      return { outcome: 'refused', fault, message: error.message, at: error.at };
     }
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { outcome: 'crashed', reason: 'exception', detail };
   }
 }
 
-function read(path: string): Buffer | ParseAnswer {
+function read(path: string): Buffer | Exclude<ParseAnswer, Buffer> {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {

@@ -8,6 +8,16 @@ import { defaultInstanceName } from '../tenants/names.js';
 const printable = /^[^\p{C}]*$/u;
 const printableMessage = { message: '$property may not hold control characters' };
 
+/** OpenAPI has no parameter whose name is a pattern; the nearest is an object whose properties are the labels. */
+const labelsProperty = {
+  name: 'label.<name>',
+  description: 'Labels, each as a parameter of its own: label.<name>=<value>.',
+  selfRequired: false,
+  type: 'object' as const,
+  additionalProperties: { type: 'string' as const },
+  example: { region: 'eu-west-1' },
+};
+
 /** What the sender says of the snapshot in the body. Labels come as `label.<name>=<value>`. */
 export class UploadQueryDto {
   /**
@@ -85,13 +95,7 @@ export class UploadQueryDto {
   delta?: boolean;
 
   /** Labels, each as a parameter of its own: `label.<name>=<value>`. */
-  @ApiProperty({
-    name: 'label.<name>',
-    required: false,
-    type: 'object',
-    additionalProperties: { type: 'string' },
-    example: { region: 'eu-west-1' },
-  })
+  @ApiProperty(labelsProperty)
   @IsOptional()
   @Matches(printable, { each: true, message: 'a label may not hold control characters' })
   labels?: Record<string, string>;

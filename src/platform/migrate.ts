@@ -7,7 +7,7 @@ import type { Database } from './database.js';
 import { packageRoot } from './package-root.js';
 
 /** What the service's role may call. Everything else in the schema, procedures above all, is the owner's alone. */
-const appFunctions = ['current_tenant()', 'ensure_month(timestamptz)', 'claim_work(integer, interval)'];
+export const appFunctions = ['current_tenant()', 'ensure_month(timestamptz)', 'claim_work(integer, interval)'];
 
 const migrationsTable = 'migration';
 

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import {
   createPostgresBackend,
   DEFAULT_SCHEMA,
+  type Job as BullJob,
   type JobsOptions,
   type PostgresConnectionOptions,
   Queue,
@@ -64,7 +66,9 @@ export function openQueue<Data>(settings: QueueSettings, name: string, onError: 
   queue.on('error', onError);
   return {
     async add(jobName, data, jobOptions) {
-      await withDeadline(queue.add(jobName, data, jobOptions));
+      // Left to choose ids, BullMQ makes a sequence per queue in Postgres, and the service's role may make nothing.
+      const jobId = jobOptions?.jobId ?? `job-${randomUUID()}`;
+      await withDeadline(queue.add(jobName, data, { ...jobOptions, jobId }));
     },
     async depth() {
       const counts = await withDeadline(queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed'));
@@ -93,7 +97,11 @@ export function openWorker<Data>(
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 100 },
   };
-  const process = (job: { name: string; data: Data }): Promise<void> => handler({ name: job.name, data: job.data });
+  const process = async (job: BullJob<Data, void>): Promise<void> => {
+    // A job that waits stands for all announcements like it; one that has begun may have passed what they announce.
+    if (job.deduplicationId !== undefined) await job.removeDeduplicationKey();
+    await handler({ name: job.name, data: job.data });
+  };
   const worker = settings.redisUrl
     ? new Worker<Data, void>(name, process, { ...options, connection: redisConsumer(settings.redisUrl), prefix: 'tidemark' })
     : new Worker(

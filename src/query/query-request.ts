@@ -1,4 +1,5 @@
 import type { Granularity } from '../analysis/grouping.js';
+import type { Stat } from '../analysis/timeline-buckets.js';
 import type { SortedBy } from '../analysis/top.js';
 import type { Kind } from '../formats/kind.js';
 import type { TenantId } from '../platform/database.js';
@@ -58,7 +59,9 @@ export interface RankingPart {
 
 export type FlameNames = 'function' | 'line';
 
-export type QueryRequest =
+export type QueryRequest = StackRequest | ServiceTrendRequest | TeamTrendRequest;
+
+export type StackRequest =
   | { readonly op: 'top'; readonly source: StacksSource; readonly options: StackOptions; readonly part: RankingPart }
   | { readonly op: 'flamegraph'; readonly source: StacksSource; readonly options: StackOptions; readonly by: FlameNames; readonly maxNodes: number }
   | { readonly op: 'folded'; readonly source: StacksSource; readonly options: StackOptions }
@@ -80,10 +83,43 @@ export type QueryRequest =
       readonly maxNodes: number;
     };
 
+export interface TrendRequest {
+  readonly kind: Kind;
+  /** By default what the profiles themselves show first. */
+  readonly sampleType?: string;
+  readonly stat: Stat;
+  readonly fromMillis: number;
+  readonly toMillis: number;
+  readonly stepSeconds: number;
+}
+
+export interface ServiceTrendRequest extends TrendRequest {
+  readonly op: 'trend';
+  readonly serviceId: string;
+  readonly functionName?: string;
+  readonly value: 'flat' | 'cum';
+  readonly by?: 'instance' | 'build';
+  /** By name. */
+  readonly instance?: string;
+  /** By version. */
+  readonly build?: string;
+}
+
+export interface TeamTrendRequest extends TrendRequest {
+  readonly op: 'team-trend';
+  readonly teamId: string;
+  readonly by?: 'service';
+}
+
 /** An answer, ready to be sent. */
 export interface QueryAnswer {
   readonly contentType: string;
   readonly body: Uint8Array;
+}
+
+export function asJson(value: object): QueryAnswer {
+  // TextEncoder gives bytes of their own; a small Buffer is a slice of a pool and cannot be handed to another thread.
+  return { contentType: 'application/json; charset=utf-8', body: new TextEncoder().encode(JSON.stringify(value)) };
 }
 
 export interface ThreadSettings {

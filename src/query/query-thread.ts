@@ -1,8 +1,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Database } from '../platform/database.js';
-import type { ThreadJob, ThreadOutcome, ThreadSettings } from './query-request.js';
+import { StackStore } from '../catalog/stack-store.js';
+import { Database, type TenantId } from '../platform/database.js';
+import {
+  asJson,
+  type QueryAnswer,
+  type QueryRequest,
+  type ThreadJob,
+  type ThreadOutcome,
+  type ThreadSettings,
+} from './query-request.js';
 import { refusalOf } from './query-refusal.js';
 import { StackQueries } from './stack-queries.js';
+import { TrendQueries } from './trend-queries.js';
 
 /*
  * Entry point of a query thread. It answers one job after the other with a database pool and caches of its own, which
@@ -16,29 +25,46 @@ const port = parentPort;
 if (!port) throw new Error('query-thread runs as a worker thread only');
 const { databaseUrl, timeLimitMillis } = workerData as ThreadSettings;
 
-let opening: Promise<StackQueries> | null = null;
+interface Queries {
+  readonly stacks: StackQueries;
+  readonly trends: TrendQueries;
+}
 
-async function openQueries(): Promise<StackQueries> {
+let opening: Promise<Queries> | null = null;
+
+async function open(): Promise<Queries> {
   const db = await Database.open(databaseUrl, {
     poolSize,
     applicationName: 'tidemark query',
     // When the time is up this thread ends without a word; the statement it waits for must end by itself.
     statementTimeoutMillis: timeLimitMillis,
   });
-  return new StackQueries(db);
+  const store = new StackStore();
+  return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store) };
 }
 
 async function answer({ id, tenantId, request }: ThreadJob): Promise<void> {
   try {
-    opening ??= openQueries();
+    opening ??= open();
     const queries = await opening.catch((error: unknown) => {
       opening = null;
       throw error;
     });
-    const given = await queries.answer(tenantId, request);
+    const given = await answerWith(queries, tenantId, request);
     port!.postMessage({ id, is: 'answer', answer: given } satisfies ThreadOutcome, [given.body.buffer as ArrayBuffer]);
   } catch (error) {
     port!.postMessage(failure(id, error));
+  }
+}
+
+async function answerWith({ stacks, trends }: Queries, tenantId: TenantId, request: QueryRequest): Promise<QueryAnswer> {
+  switch (request.op) {
+    case 'trend':
+      return asJson(await trends.ofService(tenantId, request));
+    case 'team-trend':
+      return asJson(await trends.ofTeam(tenantId, request));
+    default:
+      return stacks.answer(tenantId, request);
   }
 }
 

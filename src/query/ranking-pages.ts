@@ -6,6 +6,8 @@ import { type CursorScope, Cursors } from '../platform/cursor.js';
 import type { Caller } from '../tenants/caller.js';
 import type { RankingPart, StacksSource } from './query-request.js';
 
+const hourMillis = 3_600_000;
+
 export interface RankingQuery {
   readonly by: Granularity;
   readonly sort: SortedBy;
@@ -38,14 +40,17 @@ export class RankingPages {
     const { limit, cursor, ...filters } = query;
     const scope: CursorScope = { tenantId: caller.tenantId, endpoint, filters };
     const now = this.clock.now();
+    // Cursors made within an hour are the same, so that the answer they are part of is the same and can have an ETag.
+    const hour = new Date(Math.floor(now.getTime() / hourMillis) * hourMillis);
     const { offset, ranges } =
       cursor === undefined ? { offset: 0, ranges: [] } : this.cursors.open<RankingPosition>(scope, cursor, now);
     return {
       ranges,
+      hour: hour.getTime(),
       part: (...sources) => {
         const pinned = sources.flatMap((source) => (source.is === 'selection' ? [rangeOf(source)] : []));
         const next = { offset: offset + limit, ranges: pinned } satisfies RankingPosition;
-        return { by: query.by, sort: query.sort, offset, limit, next: this.cursors.seal(scope, next, now) };
+        return { by: query.by, sort: query.sort, offset, limit, next: this.cursors.seal(scope, next, hour) };
       },
     };
   }
@@ -54,6 +59,8 @@ export class RankingPages {
 export interface RankingPage {
   /** Empty on the first page. */
   readonly ranges: PinnedRanges;
+  /** In which the cursors were made, milliseconds since 1970. */
+  readonly hour: number;
   part(...sources: StacksSource[]): RankingPart;
 }
 

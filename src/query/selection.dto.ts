@@ -1,4 +1,4 @@
-import { ApiProperty, IntersectionType } from '@nestjs/swagger';
+import { ApiProperty, type ApiPropertyOptions, IntersectionType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { defaultMaxNodes } from '../analysis/flame-graph.js';
@@ -13,13 +13,13 @@ import { IsLabels, IsMoment } from './validators.js';
 export const rankings = ['flat', 'cum'] as const satisfies readonly SortedBy[];
 
 /** OpenAPI has no parameter whose name is a pattern; the nearest is an object whose properties are the labels. */
-export function labelsParameter(pattern: string, description: string) {
+export function labelsParameter(pattern: string, description: string): ApiPropertyOptions {
   return {
     name: pattern,
     description,
     required: false,
-    type: 'object' as const,
-    additionalProperties: { type: 'string' as const },
+    type: 'object',
+    additionalProperties: { type: 'string' },
     example: { region: 'eu-west-1' },
   };
 }

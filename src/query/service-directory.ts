@@ -37,6 +37,13 @@ export interface InstanceRow {
   readonly last_seen: Date;
 }
 
+const selectServices = `
+  select v.service_id, v.name, t.name as team, v.created_at,
+         (select s.captured_at from snapshot s
+           where s.tenant_id = v.tenant_id and s.service_id = v.service_id
+           order by s.captured_at desc, s.snapshot_id desc limit 1) as last_captured_at
+    from service v join team t on t.tenant_id = v.tenant_id and t.team_id = v.team_id`;
+
 /**
  * What there is to ask about: services, their kinds, builds and instances, as a key may see them. Lists are ordered by
  * what never changes (a name, the order of appearance), so that a row that is seen again while somebody pages through
@@ -50,17 +57,21 @@ export class ServiceDirectory {
   async list(caller: Caller, teamId: string | null, page: ListPage<string>): Promise<ServiceRow[]> {
     return this.db.readTenant(caller.tenantId, (tx) =>
       tx.query<ServiceRow[]>(
-        `select v.service_id, v.name, t.name as team, v.created_at,
-                (select s.captured_at from snapshot s
-                  where s.tenant_id = v.tenant_id and s.service_id = v.service_id
-                  order by s.captured_at desc, s.snapshot_id desc limit 1) as last_captured_at
-           from service v join team t on t.tenant_id = v.tenant_id and t.team_id = v.team_id
+        `${selectServices}
           where v.tenant_id = $1 and ($2::uuid is null or v.team_id = $2) and ($3::uuid is null or v.team_id = $3)
             and ($4::text is null or v.name > $4)
           order by v.name limit $5`,
         [caller.tenantId, caller.teamId, teamId, page.after, page.limit],
       ),
     );
+  }
+
+  async get(tx: Tx, caller: Caller, service: ServiceRef): Promise<ServiceRow> {
+    const [row] = await tx.query<ServiceRow[]>(`${selectServices} where v.tenant_id = $1 and v.service_id = $2`, [
+      caller.tenantId,
+      service.serviceId,
+    ]);
+    return row;
   }
 
   /** The kinds of a service, found by stepping from one to the next along the index instead of reading all snapshots. */

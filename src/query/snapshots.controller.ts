@@ -19,11 +19,10 @@ import { SettledUploads } from './settled-uploads.js';
 import { toSnapshotDto } from './snapshot-presentation.js';
 import { SnapshotListDto, SnapshotListQueryDto, SnapshotQueryDto, SnapshotWithPartsDto } from './snapshots.dto.js';
 import { type SnapshotPosition, Snapshots } from './snapshots.js';
-import { stackOptions } from './selection.dto.js';
 import { RankingPages } from './ranking-pages.js';
 import { FlameGraphDto, TopDto } from './stacks.dto.js';
 import { QueryThreads } from './query-threads.js';
-import { momentOf, requireIndexed, VisibleStacks } from './visible-stacks.js';
+import { momentOf, requireIndexed, stackOptions, VisibleStacks } from './visible-stacks.js';
 
 /** What is known of snapshots, and what lies in each. Answers about indexed ones never change and carry an ETag. */
 @ApiTags('snapshots')
@@ -144,8 +143,7 @@ export class SnapshotsController {
   ): Promise<void> {
     const source = await this.stacks.ofSnapshot(caller, id);
     const page = this.rankings.open(caller, `snapshots/${source.snapshotId}/top`, query);
-    // A cursor is another one each time it is made, though it leads to the same place: so the tag holds for a day at most.
-    if (sendIfFresh(request, response, entityTag(caller.tenantId, 'top', source, query, page.day))) return;
+    if (sendIfFresh(request, response, entityTag(caller.tenantId, 'top', source, query, page.hour))) return;
     const part = page.part();
     const job = { op: 'top', source, options: stackOptions(query), part } as const;
     send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));

@@ -6,37 +6,38 @@ import { foldedStacks } from '../analysis/folded.js';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
 import { type Site, top } from '../analysis/top.js';
-import { StackStore } from '../catalog/stack-store.js';
+import type { StackStore } from '../catalog/stack-store.js';
 import type { Database, TenantId } from '../platform/database.js';
-import type { QueryAnswer, QueryRequest, StackOptions, StacksSource } from './query-request.js';
+import { asJson, type QueryAnswer, type StackOptions, type StackRequest, type StacksSource } from './query-request.js';
 import { type LoadedStacks, loadStacks } from './stack-loading.js';
 
-type RequestOf<Op extends QueryRequest['op']> = Extract<QueryRequest, { op: Op }>;
+type RequestOf<Op extends StackRequest['op']> = Extract<StackRequest, { op: Op }>;
 
 /**
  * Answers questions about stacks: loads them in one short transaction, then computes and writes the answer outside of
  * it. Values are 64-bit and become decimal strings. Runs in a query thread.
  */
 export class StackQueries {
-  private readonly store = new StackStore();
-
-  constructor(private readonly db: Database) {}
+  constructor(
+    private readonly db: Database,
+    private readonly store: StackStore,
+  ) {}
 
   /** @throws Problem, and what `refusalOf` knows of `analysis/` */
-  async answer(tenantId: TenantId, request: QueryRequest): Promise<QueryAnswer> {
+  async answer(tenantId: TenantId, request: StackRequest): Promise<QueryAnswer> {
     switch (request.op) {
       case 'top':
-        return json(await this.top(tenantId, request));
+        return asJson(await this.top(tenantId, request));
       case 'flamegraph':
-        return json(await this.flameGraph(tenantId, request));
+        return asJson(await this.flameGraph(tenantId, request));
       case 'folded':
         return this.folded(tenantId, request);
       case 'pprof':
         return this.pprof(tenantId, request);
       case 'diff':
-        return json(await this.diff(tenantId, request));
+        return asJson(await this.diff(tenantId, request));
       case 'diff-flamegraph':
-        return json(await this.diffFlameGraph(tenantId, request));
+        return asJson(await this.diffFlameGraph(tenantId, request));
     }
   }
 
@@ -177,9 +178,4 @@ function layout({ names, name, parent, foldedNodes }: FlameLayout): object {
 
 function flatCum({ flat, cum }: FlatCum): object {
   return { flat: String(flat), cum: String(cum) };
-}
-
-function json(value: object): QueryAnswer {
-  // TextEncoder gives bytes of their own; a small Buffer is a slice of a pool and cannot be handed to another thread.
-  return { contentType: 'application/json; charset=utf-8', body: new TextEncoder().encode(JSON.stringify(value)) };
 }

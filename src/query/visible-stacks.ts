@@ -6,7 +6,8 @@ import { Problem, type ProblemBody } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import { ServiceRegistry } from '../tenants/services.js';
 import { findMoment } from '../platform/moment.js';
-import type { SelectionSource, SnapshotSource } from './query-request.js';
+import type { SelectionSource, SnapshotSource, StackOptions } from './query-request.js';
+import type { StackOptionsDto } from './selection.dto.js';
 import { type SnapshotRow, Snapshots } from './snapshots.js';
 
 const defaultRangeMillis = 3_600_000;
@@ -122,4 +123,9 @@ export function resolveRange(
 /** The DTO has made sure that what is there is a moment. */
 export function momentOf(text: string | undefined, now: Date): Date | undefined {
   return text === undefined ? undefined : (findMoment(text, now) ?? undefined);
+}
+
+/** The parameters that choose a number and a part of the stacks, as a query thread takes them. */
+export function stackOptions({ sample_type: sampleType, focus, ignore, hide, show }: StackOptionsDto): StackOptions {
+  return { sampleType, focus, ignore, hide, show };
 }

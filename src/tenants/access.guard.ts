@@ -75,7 +75,7 @@ export class AccessGuard implements CanActivate {
   }
 }
 
-export function holds(caller: Caller, permission: Permission): boolean {
+function holds(caller: Caller, permission: Permission): boolean {
   return permission === 'operator' ? caller.operator : caller.role === permission;
 }
 

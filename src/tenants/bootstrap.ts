@@ -4,7 +4,7 @@ import { insertKey } from './keys.js';
 import { insertDefaultTeam } from './tenants.js';
 
 /** The tenant that every installation begins with. */
-export const firstTenantName = 'default';
+const firstTenantName = 'default';
 
 export interface Bootstrapped {
   readonly tenantId: TenantId;

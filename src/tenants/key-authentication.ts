@@ -43,7 +43,7 @@ interface KeyRow {
 }
 
 /** How long an answer of the database is believed: a revoked key, in whichever process, opens nothing after this. */
-export const keyCacheMillis = 5_000;
+const keyCacheMillis = 5_000;
 const lastUsePrecisionMillis = 60_000;
 const cachedKeys = 10_000;
 const keysPerLookup = 1_000;

@@ -1,9 +1,12 @@
 import { applyDecorators } from '@nestjs/common';
-import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { IsInt, Max, Min, ValidateIf } from 'class-validator';
 import type { LimitName } from './limits.js';
 
+// IsOptional would let null pass, which says neither a value nor the default.
+const isGiven = (_limits: object, value: unknown) => value !== undefined;
+
 const LimitValue = (atLeast: number) =>
-  applyDecorators(IsOptional(), IsInt(), Min(atLeast), Max(Number.MAX_SAFE_INTEGER));
+  applyDecorators(ValidateIf(isGiven), IsInt(), Min(atLeast), Max(Number.MAX_SAFE_INTEGER));
 
 /** A tenant's own limits. What is not named has its default. */
 export class LimitOverridesDto implements Partial<Record<LimitName, number>> {

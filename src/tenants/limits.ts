@@ -51,7 +51,7 @@ export function applyOverrides(overrides: Readonly<Record<string, unknown>>): Li
 }
 
 /** Throws the limit's own Problem if `actual` is more than the limit allows. */
-export function requireWithin(limits: Limits, name: LimitName, actual: number): void {
+function requireWithin(limits: Limits, name: LimitName, actual: number): void {
   if (actual > limits[name]) throw limitProblem(limits, name, actual);
 }
 

@@ -3,12 +3,7 @@
  * there; everything stored by the service itself is keyed by ids and hashes, never by a name.
  */
 
-/** Longest name of a tenant, a team, a service or a key, in characters. */
-export const maxNameLength = 128;
-/** Longest name of an instance, in characters. Pods, host names with ports and paths of CI jobs fit. */
-export const maxInstanceNameLength = 256;
-
-/** Tenants, teams and keys: `payments`, `Team-A`, `eu.prod_2`. */
+/** Tenants, teams and keys, up to 128 characters: `payments`, `Team-A`, `eu.prod_2`. */
 export const plainNamePattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /**
@@ -19,8 +14,9 @@ export const serviceNamePattern =
   /^(?=.{1,128}$)(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*(?:[/:][A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
 /**
- * Instances: any printable text without a space at either end. Control and format characters (also those that turn
- * the direction of writing), line ends, lone surrogates and private characters are not printable.
+ * Instances: up to 256 printable characters without a space at either end; pods, hosts with ports and CI jobs fit.
+ * Control and format characters (also those that turn the direction of writing), line ends, lone surrogates and private
+ * characters are not printable.
  */
 export const instanceNamePattern = /^(?! )[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,256}(?<! )$/u;
 

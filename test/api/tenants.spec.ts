@@ -116,10 +116,15 @@ describe('limits', () => {
     await api.send('get', '/api/v1/tenants/nobody/limits', operator).expect(404);
   });
 
-  it.each([{ labels: -1 }, { labels: 1.5 }, { labels: '3' }, { body_bytes: 0 }, { bogus: 1 }, { services: 1e300 }])(
-    'cannot be %j',
-    async (limits) => {
-      await api.send('put', '/api/v1/limits', operator, limits).expect(422);
-    },
-  );
+  it.each([
+    { labels: -1 },
+    { labels: 1.5 },
+    { labels: '3' },
+    { labels: null },
+    { body_bytes: 0 },
+    { bogus: 1 },
+    { services: 1e300 },
+  ])('cannot be %j', async (limits) => {
+    await api.send('put', '/api/v1/limits', operator, limits).expect(422);
+  });
 });

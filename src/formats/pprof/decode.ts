@@ -18,7 +18,11 @@ import { WireReader } from './wire.js';
  * Throws nothing but FormatError: `unrecognized` for bytes that are no profile (the message says what they look like),
  * `truncated`, `malformed`, or `over-budget` with the name of the limit.
  */
-export function decodePprof(bytes: Uint8Array, budget: Budget = defaultBudget, inflate: Inflate = inflateGzip): Profile {
+export function decodePprof(
+  bytes: Uint8Array,
+  budget: Budget = defaultBudget,
+  inflate: Inflate = inflateGzip,
+): Profile {
   if (bytes.length === 0) throw new FormatError('truncated', 'empty input file', { offset: 0 });
   const message = inflateWithin(bytes, budget, inflate);
   if (message.length === 0) throw new FormatError('truncated', 'empty input file (inside gzip)', { offset: 0 });

@@ -136,19 +136,25 @@ export function isZeroSample(samples: SampleTable, row: number): boolean {
 
 /**
  * Length of the stack of sample `row` without its trailing padding: Go 1.23 and later pad every threadcreate stack to
- * 32 entries with a location that has address 0 and no lines (runtime/pprof, go.dev/issue/6104).
+ * 32 entries with program counter 0, which the profile shows as a nameless location at address 0, or at 2^64 - 1 since
+ * addresses are those of the call (runtime/pprof, go.dev/issue/6104).
  */
 export function unpaddedDepth(profile: Profile, row: number): number {
   const { stackStart, stack } = profile.samples;
-  const { address, lineStart } = profile.locations;
   const start = stackStart[row];
   let end = stackStart[row + 1];
-  while (end > start) {
-    const location = stack[end - 1];
-    if (lineStart[location] !== lineStart[location + 1] || address[location] !== 0n) break;
-    end--;
-  }
+  while (end > start && isPadding(profile, stack[end - 1])) end--;
   return end - start;
+}
+
+function isPadding({ locations, functions }: Profile, location: number): boolean {
+  const address = locations.address[location];
+  if (address !== 0n && address !== 0xffff_ffff_ffff_ffffn) return false;
+  for (let line = locations.lineStart[location]; line < locations.lineStart[location + 1]; line++) {
+    const f = locations.lineFunction[line];
+    if (functions.name[f] !== 0 || functions.systemName[f] !== 0) return false;
+  }
+  return true;
 }
 
 /** Number of the sample type that tools show first: the default one if the file names one that exists, else the last. */

@@ -56,6 +56,18 @@ export class StringTable {
     return this.#data.subarray(start, end);
   }
 
+  /** Index of a string that is not cut, by its bytes; -1 if there is none. */
+  find(text: string): number {
+    const wanted = new TextEncoder().encode(text);
+    next: for (let i = 0; i < this.length; i++) {
+      const start = this.#start[i];
+      if (this.#end[i] - start !== wanted.length) continue;
+      for (let k = 0; k < wanted.length; k++) if (this.#data[start + k] !== wanted[k]) continue next;
+      return i;
+    }
+    return -1;
+  }
+
   /** How many strings are not valid UTF-8. */
   countInvalid(): number {
     const data = this.#data;

@@ -48,7 +48,12 @@ export function decodeValueTypes(reader: WireReader, ranges: Ranges, strings: St
   return types;
 }
 
-export function decodeFunctions(reader: WireReader, ranges: Ranges, strings: number, lines: LineClamp): Indexed<FunctionTable> {
+export function decodeFunctions(
+  reader: WireReader,
+  ranges: Ranges,
+  strings: number,
+  lines: LineClamp,
+): Indexed<FunctionTable> {
   const count = ranges.start.length;
   const name = new Uint32Array(count);
   const systemName = new Uint32Array(count);
@@ -230,7 +235,8 @@ export function decodeLocations(
           reader.enter(lineEnd, end);
           const found = functions.find(functionLow, functionHigh);
           if (found < 0) {
-            const which = functionLow === 0 && functionHigh === 0 ? '' : ` (id ${unsigned64(functionLow, functionHigh)})`;
+            const which =
+              functionLow === 0 && functionHigh === 0 ? '' : ` (id ${unsigned64(functionLow, functionHigh)})`;
             throw new FormatError('malformed', `location ${row + 1} has a line with nil function${which}`, {
               offset: lineEnd,
             });

@@ -9,11 +9,10 @@ export interface MetWhileDecoding {
   readonly mixedLabels: number;
 }
 
-/** Frames that Go puts in place of samples that it lost (runtime/cpuprof.go, runtime/pprof/proto.go). */
+/** Frames that Go puts in place of CPU samples that it lost (runtime/cpuprof.go, runtime/pprof/proto.go). */
 const lostFunctions: ReadonlySet<string> = new Set([
   'runtime._LostExternalCode',
   'runtime._LostSIGPROFDuringAtomic64',
-  'runtime._LostContendedRuntimeLock',
   'runtime/pprof.lostProfileEvent',
 ]);
 
@@ -40,11 +39,11 @@ export function profileWarnings(profile: Profile, met: MetWhileDecoding): Profil
   return warnings;
 }
 
-/** Go profiles of CPU time and of lock contention count what they lost as samples of their own. */
+/** Go's CPU profiles count what they lost as samples of their own. */
 function lostSamples(profile: Profile): { count: number; percent: string } {
   const { functions, locations, samples, strings, sampleTypes } = profile;
   const none = { count: 0, percent: '0' };
-  if (!sampleTypes.some(({ type }) => type === 'cpu' || type === 'delay')) return none;
+  if (!sampleTypes.some(({ type }) => type === 'cpu')) return none;
   const isLost = Uint8Array.from(functions.name, (name) => (lostFunctions.has(strings.at(name)) ? 1 : 0));
   if (!isLost.includes(1)) return none;
 

@@ -99,11 +99,12 @@ export class WireReader {
     const length = this.varint();
     const end = this.position + length;
     if (end <= this.end) return end;
+    const claimed = unsigned64(this.low, this.high);
     // protobuf allows no message over 2 GiB: a greater length is a lie, not a sign of missing bytes.
     const fault = length < 2 ** 31 ? this.overrun : 'malformed';
     throw new FormatError(
       fault,
-      `too much data: a field of ${length} bytes where ${this.end - this.position} are left`,
+      `too much data: a field of ${claimed} bytes where ${this.end - this.position} are left`,
       { offset: start },
     );
   }

@@ -1,0 +1,95 @@
+import { escapeControl } from '../analysis/text-escape.js';
+import { readFileSync } from 'node:fs';
+import { absoluteSumOf } from '../analysis/exact.js';
+import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
+import { PatternError } from '../analysis/pattern.js';
+import { sampleTypeIndex, SampleTypeError } from '../analysis/sample-type.js';
+import type { StackProfile } from '../analysis/stack-profile.js';
+import { defaultBudget } from '../formats/budget.js';
+import { FormatError } from '../formats/format-error.js';
+import { inflateNatively } from '../ingest/native-inflate.js';
+import { parse } from '../ingest/parse.js';
+import type { ParsedPart } from '../ingest/parsed-part.js';
+import { CliFailure } from './failure.js';
+import type { StackOptions } from './options.js';
+
+/** Reads a file ("-" is standard input) and decodes it; nothing is sent anywhere. */
+export function readParts(path: string, declaredKind?: ParsedPart['kind']): readonly ParsedPart[] {
+  return parseBytes(readBytes(path), path, declaredKind);
+}
+
+/** Decodes bytes that came from somewhere; `origin` is what an error calls them. */
+export function parseBytes(
+  bytes: Uint8Array,
+  origin: string,
+  declaredKind?: ParsedPart['kind'],
+): readonly ParsedPart[] {
+  const request = { contentEncoding: 'identity', declaredKind: declaredKind ?? null, declaredDelta: null } as const;
+  try {
+    return parse(bytes, request, { budget: defaultBudget, inflate: inflateNatively });
+  } catch (error) {
+    if (error instanceof FormatError) {
+      const offset = error.at.offset === undefined ? '' : ` at byte ${error.at.offset}`;
+      throw new CliFailure(
+        'failed',
+        `${escapeControl(origin)}: ${error.fault}${offset}: ${escapeControl(error.message)}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** The stacks of a local file with the options of a command applied, as the server would. */
+export interface ChosenStacks {
+  readonly stacks: StackProfile;
+  readonly sampleType: number;
+  /** What shares refer to: everything, before any pattern. */
+  readonly total: bigint;
+  readonly unmatched: readonly FilterOption[];
+}
+
+export function chooseStacks(part: ParsedPart, options: StackOptions): ChosenStacks {
+  return refusing(() => {
+    const filter = compileFilter(options);
+    const sampleType = sampleTypeIndex(part.stacks.sampleTypes, options.sampleType, part.details.defaultSampleType);
+    return {
+      ...filterStacks(part.stacks, filter),
+      sampleType,
+      total: absoluteSumOf(part.stacks.values[sampleType]),
+    };
+  });
+}
+
+/** Runs pure analysis; what it refuses is a mistake on the command line. */
+export function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof PatternError || error instanceof SampleTypeError) {
+      throw new CliFailure('usage', error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** A profile has one part with stacks; a file without any is no profile. */
+export function stacksPart(parts: readonly ParsedPart[], origin: string): ParsedPart {
+  const part = parts.find(({ stacks }) => stacks.sampleTypes.length > 0) ?? parts[0];
+  if (part === undefined) throw new CliFailure('failed', `${escapeControl(origin)} holds no stacks.`);
+  return part;
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path === '-' ? 0 : path);
+  } catch (cause) {
+    throw new CliFailure(
+      'noInput',
+      `Cannot read ${escapeControl(path)}: ${(cause as NodeJS.ErrnoException).code ?? 'error'}.`,
+      {
+        cause,
+      },
+    );
+  }
+}

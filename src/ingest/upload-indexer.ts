@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Archive } from '../archive/archive.js';
+import type { Dictionary } from '../catalog/dictionary.js';
+import { type IndexedPart, indexPart, type RecordedUpload } from '../catalog/index-part.js';
+import { recordParts, StaleDictionaryError } from '../catalog/record.js';
+import { isDatabaseUnavailable } from '../platform/database.js';
+import { failpoint } from '../platform/failpoint.js';
+import { Problem, type ProblemCode } from '../platform/problem.js';
+import type { IngestMetrics } from './ingest-metrics.js';
+import type { CrashReason, ParseAnswer, ParsedPart, RefusalFault } from './parsed-part.js';
+import type { ParserPool } from './parser-pool.js';
+import { type ClaimedUpload, type FinishedUpload, maxCrashes, maxLostLeases, type WorkList } from './work-list.js';
+
+const codeOfFault: Record<RefusalFault, ProblemCode> = {
+  unrecognized: 'unrecognized-format',
+  malformed: 'malformed',
+  truncated: 'truncated',
+  'over-budget': 'over-budget',
+  'kind-mismatch': 'kind-mismatch',
+};
+
+const crashText: Record<CrashReason, string> = {
+  exception: 'it failed while decoding it',
+  exit: 'it ended while decoding it',
+  signal: 'it died while decoding it',
+  timeout: 'it took too long',
+  memory: 'it needed too much memory',
+};
+
+/** PostgreSQL: serialization_failure, deadlock_detected, lock_not_available. The same again may succeed. */
+const transientCodes = new Set(['40001', '40P01', '55P03']);
+const attemptsWhenTransient = 5;
+
+/** Takes one claimed upload to its end: parse, dictionaries, vectors, and the transaction with the result. */
+export class UploadIndexer {
+  constructor(
+    private readonly archive: Archive,
+    private readonly parsers: ParserPool,
+    private readonly dictionary: Dictionary,
+    private readonly work: WorkList,
+    private readonly metrics: IngestMetrics,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * @throws whatever is no fault of the upload: ParserStartError, an archive or a database that cannot be used. The
+   *   upload is then as it was when it was claimed.
+   */
+  async index(upload: ClaimedUpload): Promise<void> {
+    if (upload.claim.lostLeases >= maxLostLeases) {
+      const detail = `${upload.claim.lostLeases} workers vanished while they held this upload.`;
+      return this.finish(upload, { state: 'quarantined', problem: new Problem('quarantined', detail).toBody() });
+    }
+    const started = performance.now();
+    const answer = await this.parse(upload);
+    this.metrics.parseSeconds.observe((performance.now() - started) / 1000);
+    failpoint('after-parse-before-dictionary');
+    switch (answer.outcome) {
+      case 'parsed':
+        return this.record(upload, answer.parts);
+      case 'refused': {
+        const { limit, actual, allowed, offset } = answer.at;
+        const detail = offset === undefined ? answer.message : `${answer.message} (at byte ${offset})`;
+        const problem = new Problem(codeOfFault[answer.fault], detail, { limit, actual, allowed }).toBody();
+        return this.finish(upload, { state: 'rejected', problem });
+      }
+      case 'damaged': {
+        const problem = new Problem('archive-corrupt', `The archive's copy of this upload is ${answer.condition}.`);
+        this.logger.error({ condition: answer.condition, sha256: upload.sha256.toString('hex') }, 'the archive is damaged');
+        return this.finish(upload, { state: 'quarantined', problem: problem.toBody() });
+      }
+      case 'unreadable':
+        throw new Error(`the archive cannot be read: ${answer.message}`);
+      case 'crashed':
+        return this.crashed(upload, answer.reason, answer.detail);
+    }
+  }
+
+  private async parse({ claim, sha256, contentEncoding, declared }: ClaimedUpload): Promise<ParseAnswer> {
+    return this.parsers.parse({
+      path: await this.archive.localPath(claim.tenantId, sha256),
+      sha256,
+      contentEncoding,
+      declaredKind: declared.kind ?? null,
+      declaredDelta: declared.delta ?? null,
+    });
+  }
+
+  private async record(upload: ClaimedUpload, parts: readonly ParsedPart[]): Promise<void> {
+    const { claim } = upload;
+    const recorded: RecordedUpload = {
+      uploadId: claim.uploadId,
+      serviceId: upload.serviceId,
+      instanceId: upload.instanceId,
+      receivedAt: upload.receivedAt,
+      declared: upload.declared,
+    };
+    try {
+      await again(async () => {
+        const indexed: IndexedPart[] = [];
+        for (const part of parts) indexed.push(await indexPart(this.dictionary, claim.tenantId, recorded, part));
+        failpoint('after-dictionary-before-result');
+        await this.finish(upload, { state: 'indexed', problem: null }, indexed);
+      });
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      // What this upload does to the database it would do again, and for ever, if nobody counted.
+      await this.crashed(upload, 'exception', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+  }
+
+  private async finish(upload: ClaimedUpload, result: FinishedUpload, parts: readonly IndexedPart[] = []): Promise<void> {
+    const { claim, serviceId, instanceId, receivedAt, declared } = upload;
+    const isOurs = await this.work.finish(claim, result, async (tx) => {
+      if (parts.length === 0) return;
+      await recordParts(tx, claim.tenantId, { uploadId: claim.uploadId, serviceId, instanceId, receivedAt, declared }, parts);
+    });
+    if (!isOurs) {
+      this.logger.warn('a result came too late: another worker has taken the upload over');
+      return;
+    }
+    this.metrics.finished.inc({ state: result.state });
+    this.metrics.secondsToResult.observe((Date.now() - receivedAt.getTime()) / 1000);
+    this.logger.info({ state: result.state, problem: result.problem?.code }, 'upload finished');
+  }
+
+  private async crashed(upload: ClaimedUpload, reason: CrashReason, detail: string): Promise<void> {
+    this.metrics.crashes.inc({ reason });
+    this.logger.error({ reason, detail, crashes: upload.claim.crashes + 1 }, 'the parser crashed on an upload');
+    const problem = new Problem('quarantined', `The parser failed ${maxCrashes} times; the last time ${crashText[reason]}.`);
+    if (await this.work.crashed(upload.claim, problem.toBody())) {
+      this.metrics.finished.inc({ state: 'quarantined' });
+      this.logger.warn({ state: 'quarantined', problem: problem.code }, 'upload finished');
+    }
+  }
+}
+
+/** Does it again when others stood in the way, or when the dictionary was dropped meanwhile. */
+async function again(attempt: () => Promise<void>): Promise<void> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const isTransient = error instanceof StaleDictionaryError || (typeof code === 'string' && transientCodes.has(code));
+      if (!isTransient || attempts === attemptsWhenTransient) throw error;
+      await sleep(20 * attempts * Math.random());
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOkResponse, ApiResponse } from '@nestjs/swagger';
+
+/** An answer that never changes: with `If-None-Match` and the ETag of an earlier one there is nothing to send. */
+export const AnswersNotModified = () =>
+  ApiResponse({ status: 304, description: 'The client has this answer already (If-None-Match).' });
+
+/** What a snapshot that is not indexed is answered. */
+export const NeedsIndexed = () =>
+  applyDecorators(
+    ApiResponse({
+      status: 409,
+      description: 'The snapshot is not indexed yet; Retry-After says when to ask again.',
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
+    }),
+    ApiResponse({
+      status: 422,
+      description: 'The snapshot was rejected (the problem says why), or a parameter is not what it must be.',
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
+    }),
+  );
+
+export const SendsBytes = (contentType: string) =>
+  ApiOkResponse({ content: { [contentType]: { schema: { type: 'string', format: 'binary' } } } });
+
+export const SendsText = () => ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } });
+
