@@ -154,8 +154,8 @@ export class FolderArchive implements Archive {
     try {
       return await access;
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') throw new ArchiveDamage('missing', sha256, { cause: error });
-      if (errorCode(error) === 'ELOOP') throw new ArchiveDamage('corrupt', sha256, { cause: error });
+      if (asSystemError(error).code === 'ENOENT') throw new ArchiveDamage('missing', sha256, { cause: error });
+      if (asSystemError(error).code === 'ELOOP') throw new ArchiveDamage('corrupt', sha256, { cause: error });
       throw error;
     }
   }
@@ -166,7 +166,7 @@ export class FolderArchive implements Archive {
       const path = join(folder, entry.name);
       const found = await lstat(path).catch((error: unknown) => {
         // Another process that starts at the same moment sweeps the same folder.
-        if (errorCode(error) === 'ENOENT') return null;
+        if (asSystemError(error).code === 'ENOENT') return null;
         throw error;
       });
       if (found && Date.now() - found.mtimeMs > staleMillis) await rm(path, { force: true });
@@ -195,7 +195,7 @@ async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
   try {
     return (await readdir(folder)).filter((name) => pattern.test(name)).sort();
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
+    if (asSystemError(error).code === 'ENOENT') return [];
     throw error;
   }
 }
@@ -209,11 +209,13 @@ function tooLarge(actual: number, { maxBytes, limitName }: ReceiveLimits): Probl
 }
 
 const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** Errors of the sender's connection, which carry a `syscall` as those of the file system do. */
+const streamCodes = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED']);
 
 /** Errors of the file system become problems; those of the stream (a sender that went away) and refusals stay. */
 function asArchiveProblem(error: unknown): unknown {
-  const code = errorCode(error);
-  if (code === undefined || !('syscall' in (error as object)) || isStreamError(error)) return error;
+  const { code, syscall } = asSystemError(error);
+  if (code === undefined || syscall === undefined || streamCodes.has(code)) return error;
   if (fullCodes.has(code)) {
     return new Problem('archive-full', 'The archive has no room for this snapshot; it was not stored.', {
       cause: error,
@@ -226,12 +228,6 @@ function asArchiveProblem(error: unknown): unknown {
   });
 }
 
-/** Network errors carry a `syscall` too (`read ECONNRESET`). */
-function isStreamError(error: unknown): boolean {
-  return ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'].includes(errorCode(error) ?? '');
-}
-
-function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+function asSystemError(error: unknown): { code?: string; syscall?: string } {
+  return typeof error === 'object' && error !== null ? error : {};
 }

@@ -1,3 +1,5 @@
+import { Worker } from 'node:worker_threads';
+import { siblingModule } from '../platform/sibling-module.js';
 import type { ParseAnswer, ParseRequest } from './parsed-part.js';
 
 /** From the pool to a parser process. */
@@ -11,6 +13,7 @@ export type ParserMessage = 'ready' | { readonly task: number; readonly answer: 
 
 /** Runs in a parser process: answers tasks with `parse`, one after the other, until the pool goes away. */
 export function answerTasks(parse: (request: ParseRequest) => ParseAnswer): void {
+  new Worker(siblingModule(import.meta.url, 'parser-guardian')).unref();
   process.on('message', ({ task, request }: ParserTask) => {
     say({ task, answer: parse(request) });
   });

@@ -59,7 +59,10 @@ export class UploadService {
       const { sha256, sizeBytes, head } = await this.archive
         .receive(caller.tenantId, request, { maxBytes: limits.body_bytes, limitName: 'body_bytes' })
         .catch((error: unknown) => {
-          throw error instanceof EmptyObject ? emptyBody() : error;
+          if (error instanceof EmptyObject) throw emptyBody();
+          if (error instanceof Problem || !request.destroyed) throw error;
+          // Nobody is there to read this; it is for the log.
+          throw new Problem('bad-request', 'The body did not arrive as it was announced.', { cause: error });
         });
       this.limits.countBytes(caller, sizeBytes);
       failpoint('after-archive-before-commit');

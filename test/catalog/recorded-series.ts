@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { StackProfile } from '../../src/analysis/stack-profile.js';
 import { Compaction } from '../../src/catalog/compaction.js';
 import { Dictionary } from '../../src/catalog/dictionary.js';
@@ -6,9 +5,9 @@ import { indexPart } from '../../src/catalog/index-part.js';
 import { recordParts } from '../../src/catalog/record.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import { readTrend, type Trend, type TrendQuery } from '../../src/catalog/trends.js';
-import { sumOf } from '../../src/formats/int64.js';
 import { asTenantId, type TenantId, type Tx } from '../../src/platform/database.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
+import { contentOf, insertService, insertUpload } from './index-fixture.js';
 
 export interface RecordedSnapshot {
   readonly atMillis: number;
@@ -32,7 +31,6 @@ export class RecordedSeries {
   private constructor(
     readonly database: TestDatabase,
     readonly tenantId: TenantId,
-    private readonly teamId: string,
     readonly serviceId: string,
   ) {
     this.dictionary = new Dictionary(database.db, this.stackStore);
@@ -45,18 +43,16 @@ export class RecordedSeries {
       tx.query<{ tenant_id: string }[]>(`insert into tenant (name) values ('acme') returning tenant_id`),
     );
     const tenantId = asTenantId(tenant_id);
-    const [{ team_id }] = await database.db.withTenant(tenantId, (tx) =>
-      tx.query<{ team_id: string }[]>(`insert into team (tenant_id, name) values ($1, 'team') returning team_id`, [
-        tenantId,
-      ]),
+    await database.db.withTenant(tenantId, (tx) =>
+      tx.query(`insert into team (tenant_id, name) values ($1, 'team')`, [tenantId]),
     );
-    return new RecordedSeries(database, tenantId, team_id, await makeService(database, tenantId, team_id, 'checkout'));
+    return new RecordedSeries(database, tenantId, (await insertService(database.db, tenantId)).serviceId);
   }
 
   /** Another service of the same team, on the same database. */
   async anotherService(name: string): Promise<RecordedSeries> {
-    const serviceId = await makeService(this.database, this.tenantId, this.teamId, name);
-    return new RecordedSeries(this.database, this.tenantId, this.teamId, serviceId);
+    const { serviceId } = await insertService(this.database.db, this.tenantId, name);
+    return new RecordedSeries(this.database, this.tenantId, serviceId);
   }
 
   async instanceId(name: string): Promise<string> {
@@ -86,38 +82,18 @@ export class RecordedSeries {
     snapshot: RecordedSnapshot,
   ): Promise<(run: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>) => Promise<void>> {
     const instanceId = await this.instanceId(snapshot.instance);
-    const uploadId = randomUUID();
-    const receivedAt = new Date(snapshot.atMillis);
-    const upload = {
-      uploadId,
+    const upload = await insertUpload(this.database.db, this.tenantId, {
       serviceId: this.serviceId,
       instanceId,
-      receivedAt,
-      declared: { capturedAt: receivedAt.toISOString(), build: snapshot.build },
-    };
-    await this.database.db.withTenant(this.tenantId, async (tx) => {
-      const sha256 = Buffer.from(`${uploadId}${uploadId}`.replaceAll('-', '').slice(0, 64), 'hex');
-      await tx.query('insert into blob (tenant_id, sha256, size_bytes) values ($1, $2, 1)', [this.tenantId, sha256]);
-      await tx.query(
-        `insert into upload (tenant_id, upload_id, service_id, instance_id, sha256, identity_at, size_bytes, received_at, state)
-         values ($1, $2, $3, $4, $5, $6, 1, $6, 'parsing')`,
-        [this.tenantId, uploadId, this.serviceId, instanceId, sha256, receivedAt],
-      );
-      await tx.query(
-        `insert into snapshot (tenant_id, snapshot_id, upload_id, service_id, instance_id, captured_at, captured_from)
-         values ($1, $2, $2, $3, $4, $5, 'receipt')`,
-        [this.tenantId, uploadId, this.serviceId, instanceId, receivedAt],
-      );
+      receivedAt: new Date(snapshot.atMillis),
+      declared: { build: snapshot.build },
     });
-    const part = await indexPart(this.dictionary, this.tenantId, upload, {
-      kind: snapshot.kind ?? 'heap',
-      capturedAtNanos: null,
-      delta: snapshot.delta ?? false,
-      durationNanos: snapshot.durationNanos ?? 0n,
-      stacks: snapshot.stacks,
-      totals: snapshot.stacks.values.map(sumOf),
-      details: { warnings: [], losses: [] },
+    const content = contentOf(snapshot.stacks, {
+      kind: snapshot.kind,
+      delta: snapshot.delta,
+      durationNanos: snapshot.durationNanos,
     });
+    const part = await indexPart(this.dictionary, this.tenantId, upload, content);
     return (run) => run((tx) => recordParts(tx, this.tenantId, upload, [part]));
   }
 
@@ -131,14 +107,4 @@ export class RecordedSeries {
   async rows<T>(sql: string): Promise<T[]> {
     return this.database.db.readTenant(this.tenantId, (tx) => tx.query(sql));
   }
-}
-
-async function makeService(database: TestDatabase, tenantId: TenantId, teamId: string, name: string): Promise<string> {
-  const [{ service_id }] = await database.db.withTenant(tenantId, (tx) =>
-    tx.query<{ service_id: string }[]>(
-      'insert into service (tenant_id, name, team_id) values ($1, $2, $3) returning service_id',
-      [tenantId, name, teamId],
-    ),
-  );
-  return service_id;
 }

@@ -38,6 +38,11 @@ describe('the first start', () => {
     const all = await Promise.all(Array.from({ length: 4 }, () => bootstrap(database.db, { adminKey: null })));
     expect(all.filter(({ createdKey }) => createdKey !== null)).toHaveLength(1);
     expect(new Set(all.map(({ tenantId }) => tenantId)).size).toBe(1);
+
+    // Again where tenant and team are there and only the keys are gone: no row is left to queue up for.
+    await database.db.acrossTenants((tx) => tx.query('delete from api_key'));
+    const again = await Promise.all(Array.from({ length: 4 }, () => bootstrap(database.db, { adminKey: null })));
+    expect(again.filter(({ createdKey }) => createdKey !== null)).toHaveLength(1);
   });
 
   it('takes the preset key instead, and tells no key', async () => {
