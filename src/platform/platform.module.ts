@@ -11,6 +11,7 @@ import { pendingMigrations } from './migrate.js';
 import { PprofProblemFilter, ProblemFilter } from './problem.filter.js';
 import { Queues } from './queues.js';
 import { proveIsolation } from './rls-proof.js';
+import { SchemaError } from './schema-error.js';
 
 export interface PlatformOptions {
   readonly config: Config;
@@ -18,11 +19,6 @@ export interface PlatformOptions {
   readonly clock?: Clock;
   /** The API answers /livez, /readyz and /metrics; a worker has no HTTP. */
   readonly http: boolean;
-}
-
-/** The database was made for another version; the message says what to do. */
-export class SchemaError extends Error {
-  override readonly name = 'SchemaError';
 }
 
 /** What every part stands on: configuration, database, queue, clock, log, metrics. One per process. */

@@ -33,7 +33,7 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     // What was not read is not waited for: a refused upload of a gigabyte must not be received first.
-    if (!request.complete) response.setHeader('Connection', 'close');
+    if (stillSending(request)) response.setHeader('Connection', 'close');
     response.removeHeader('ETag');
     for (const [name, value] of Object.entries(problem.options.headers ?? {})) response.setHeader(name, value);
     const { retryAfterSeconds } = problem.options;
@@ -127,6 +127,12 @@ function fromNest(exception: HttpException): Problem {
   // Nest wraps what Express's body parser throws; the parser knows more.
   const parsed = exception instanceof BadRequestException ? fromBodyParser(exception.cause) : null;
   return parsed ?? new Problem(code, exception.message);
+}
+
+/** Early in a request even one without a body is not complete; what counts is whether a body was announced. */
+function stillSending(request: Request): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return !request.complete && (encoding !== undefined || Number(length ?? 0) > 0);
 }
 
 interface BodyParserError {

@@ -32,6 +32,7 @@ export const problems = {
   'too-many-labels': { status: 422, title: 'There are too many labels' },
   'label-too-long': { status: 422, title: 'A label is too long' },
   'too-many-points': { status: 422, title: 'The answer would have too many points' },
+  'selection-too-large': { status: 422, title: 'The range holds too many snapshots' },
   'rate-limited': { status: 429, title: 'Too much at once' },
   'quota-exceeded': { status: 429, title: 'The quota is used up' },
   'too-many-queries': { status: 429, title: 'Too many queries at once' },

@@ -29,20 +29,22 @@ const labelParameter = /^((?:base_|target_)?)label\.(.*)$/s;
  * @throws Problem `duplicate-parameter` (400) or `validation-failed` (422); the pointer `?kind` names a parameter.
  */
 export function readParameters<T extends object>(dto: Type<T>, query: Readonly<Record<string, unknown>>): T {
-  const given = new Map<string, unknown>();
+  const plain: [string, string][] = [];
+  const gathered = new Map<string, [string, string][]>();
   for (const [name, value] of Object.entries(query)) {
     if (typeof value !== 'string') throw duplicate(name);
     // "kind=" is how forms and templates say that they have no kind.
     if (value === '') continue;
-    const label = labelParameter.exec(name);
-    if (!label) given.set(name, value);
-    else {
-      const gathered = `${label[1]}labels`;
-      given.set(gathered, Object.assign(given.get(gathered) ?? Object.create(null), { [label[2]]: value }));
-    }
+    const [, side, label] = labelParameter.exec(name) ?? [];
+    if (label === undefined) plain.push([name, value]);
+    else gathered.set(`${side}labels`, [...(gathered.get(`${side}labels`) ?? []), [label, value]]);
   }
-  // fromEntries defines properties, so that a parameter called __proto__ is one, and is refused as unknown.
-  const instance = plainToInstance(dto, Object.fromEntries(given), { exposeDefaultValues: true });
+  // fromEntries defines properties, so that __proto__ is a name like any other.
+  const instance = plainToInstance(dto, Object.fromEntries(plain), { exposeDefaultValues: true });
+  for (const [name, labels] of gathered) Object.assign(instance, { [name]: Object.fromEntries(labels) });
+  // What the transformer leaves out for safety was given all the same.
+  const left = plain.find(([name]) => !Object.hasOwn(instance, name));
+  if (left) throw invalid([{ pointer: `?${left[0]}`, code: 'unknown', detail: `${left[0]} is no parameter` }]);
   const faults = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
   if (faults.length > 0) {
     const errors = faults.flatMap(({ property, constraints }): ProblemError[] =>
@@ -52,9 +54,13 @@ export function readParameters<T extends object>(dto: Type<T>, query: Readonly<R
         detail,
       })),
     );
-    throw new Problem('validation-failed', errors.map(({ detail }) => detail).join('; '), { errors });
+    throw invalid(errors);
   }
   return instance;
+}
+
+function invalid(errors: readonly ProblemError[]): Problem {
+  return new Problem('validation-failed', errors.map(({ detail }) => detail).join('; '), { errors });
 }
 
 function duplicate(name: string): Problem {

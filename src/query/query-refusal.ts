@@ -1,6 +1,7 @@
 import { IncompatibleProfilesError } from '../analysis/merge.js';
 import { PatternError } from '../analysis/pattern.js';
 import { SampleTypeError } from '../analysis/sample-type.js';
+import { SelectionTooLargeError } from '../catalog/read.js';
 import { isDatabaseUnavailable } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
 
@@ -16,6 +17,13 @@ export function refusalOf(error: unknown): Problem | null {
     });
   }
   if (error instanceof IncompatibleProfilesError) return new Problem('validation-failed', error.message);
+  if (error instanceof SelectionTooLargeError) {
+    return new Problem('selection-too-large', 'Choose a shorter range, or one instance.', {
+      limit: error.limit,
+      actual: error.actual,
+      allowed: error.allowed,
+    });
+  }
   if (isDatabaseUnavailable(error)) {
     return new Problem('unavailable', 'The database cannot be reached; try again.', { cause: error, retryAfterSeconds: 2 });
   }

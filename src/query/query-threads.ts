@@ -25,15 +25,15 @@ import type { QueryAnswer, QueryRequest, ThreadJob, ThreadOutcome, ThreadSetting
 export interface QueryThreadsOptions extends ThreadSettings {
   /** The module that a thread runs: the compiled `query-thread.js`. */
   readonly entry: URL;
-  /** Of Node, for the threads; those of the process by default. */
-  readonly execArgv?: readonly string[];
+  /** Of JavaScript objects in one thread; a query that needs more fails. Typed arrays lie outside of it. */
+  readonly heapMegabytes: number;
   readonly threads: number;
   readonly maxWaitingPerTenant: number;
   /** From acceptance to answer, in milliseconds. */
   readonly timeLimitMillis: number;
 }
 
-export const queryThreadDefaults = { maxWaitingPerTenant: 32, timeLimitMillis: 30_000 } as const;
+export const queryThreadDefaults = { maxWaitingPerTenant: 32, timeLimitMillis: 30_000, heapMegabytes: 1024 } as const;
 
 interface Query {
   readonly id: number;
@@ -122,7 +122,8 @@ export class QueryThreads {
     const { databaseUrl, timeLimitMillis } = this.options;
     const worker = new Worker(this.options.entry, {
       name: 'query',
-      execArgv: [...(this.options.execArgv ?? process.execArgv)],
+      execArgv: preloads(process.execArgv),
+      resourceLimits: { maxOldGenerationSizeMb: this.options.heapMegabytes },
       workerData: { databaseUrl, timeLimitMillis } satisfies ThreadSettings,
     });
     const thread: Thread = { worker, running: null };
@@ -201,6 +202,14 @@ export class QueryThreads {
     if (query.timer) clearTimeout(query.timer);
     return query.settle;
   }
+}
+
+/** Modules that the process was told to load first (`--import`); flags of V8 are the process's, and a thread refuses them. */
+function preloads(execArgv: readonly string[]): string[] {
+  return execArgv.flatMap((argument, index) => {
+    if (argument.startsWith('--import=')) return [argument];
+    return argument === '--import' ? [argument, execArgv[index + 1]] : [];
+  });
 }
 
 function closing(): Problem {

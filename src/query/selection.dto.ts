@@ -17,7 +17,7 @@ export function labelsParameter(pattern: string, description: string): ApiProper
   return {
     name: pattern,
     description,
-    required: false,
+    selfRequired: false,
     type: 'object',
     additionalProperties: { type: 'string' },
     example: { region: 'eu-west-1' },

@@ -5,11 +5,15 @@ import { type FlameLayout, flameGraph } from '../analysis/flame-graph.js';
 import { foldedStacks } from '../analysis/folded.js';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
+import { profileOf } from '../analysis/to-pprof.js';
 import { type Site, top } from '../analysis/top.js';
+import { encodePprof } from '../formats/pprof/encode.js';
 import type { StackStore } from '../catalog/stack-store.js';
 import type { Database, TenantId } from '../platform/database.js';
+import { defaultInstanceNote } from './coverage-note.js';
 import { asJson, type QueryAnswer, type StackOptions, type StackRequest, type StacksSource } from './query-request.js';
 import { type LoadedStacks, loadStacks } from './stack-loading.js';
+import type { StacksSourceDto } from './stacks.dto.js';
 
 type RequestOf<Op extends StackRequest['op']> = Extract<StackRequest, { op: Op }>;
 
@@ -42,7 +46,7 @@ export class StackQueries {
   }
 
   private async top(tenantId: TenantId, { source, options, part }: RequestOf<'top'>): Promise<object> {
-    const loaded = await this.load(tenantId, source);
+    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
     const { stacks, unmatched, sampleType, total } = choose(loaded, options);
     const table = top(stacks, { sampleType, total, ...part });
     return {
@@ -67,7 +71,7 @@ export class StackQueries {
 
   private async flameGraph(tenantId: TenantId, request: RequestOf<'flamegraph'>): Promise<object> {
     const { source, options, by, maxNodes } = request;
-    const loaded = await this.load(tenantId, source);
+    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
     const { stacks, unmatched, sampleType, total } = choose(loaded, options);
     const flame = flameGraph(stacks, sampleType, { by, maxNodes });
     return {
@@ -83,12 +87,22 @@ export class StackQueries {
   }
 
   private async folded(tenantId: TenantId, { source, options }: RequestOf<'folded'>): Promise<QueryAnswer> {
-    const { stacks, sampleType } = choose(await this.load(tenantId, source), options);
+    const { stacks, sampleType } = choose(await this.load(tenantId, source, options.sampleType ?? ''), options);
     return { contentType: 'text/plain; charset=utf-8', body: new TextEncoder().encode(foldedStacks(stacks, sampleType)) };
   }
 
   private async pprof(tenantId: TenantId, { source }: RequestOf<'pprof'>): Promise<QueryAnswer> {
-    throw new Error('TODO' + tenantId + source + gzipSync);
+    const { stacks, defaultSampleType, coverage } = await this.load(tenantId, source);
+    const profile = profileOf(stacks, {
+      binary: source.service,
+      defaultSampleType,
+      ...(coverage && {
+        timeNanos: BigInt(Math.round(coverage.firstAtMillis)) * 1_000_000n,
+        comments: [`merged from ${coverage.snapshots} snapshots of ${coverage.instances} instances`],
+      }),
+    });
+    // A copy, because a small Buffer is a slice of a pool and cannot be handed to another thread.
+    return { contentType: 'application/octet-stream', body: Uint8Array.from(gzipSync(encodePprof(profile))) };
   }
 
   private async diff(tenantId: TenantId, request: RequestOf<'diff'>): Promise<object> {
@@ -132,10 +146,11 @@ export class StackQueries {
     { base, target, options }: RequestOf<'diff' | 'diff-flamegraph'>,
   ): Promise<{ diff: StackDiff; answer: object }> {
     const filter = compileFilter(options);
-    const loadedBase = await this.load(tenantId, base);
-    const loadedTarget = await this.load(tenantId, target);
-    const { defaultSampleType } = loadedTarget;
-    const whole = diffStacks(loadedBase.stacks, loadedTarget.stacks, options.sampleType, defaultSampleType);
+    const loadedTarget = await this.load(tenantId, target, options.sampleType ?? '');
+    const { sampleTypes } = loadedTarget.stacks;
+    const shown = sampleTypeIndex(sampleTypes, options.sampleType, loadedTarget.defaultSampleType);
+    const loadedBase = await this.load(tenantId, base, sampleTypes[shown].type);
+    const whole = diffStacks(loadedBase.stacks, loadedTarget.stacks, options.sampleType, loadedTarget.defaultSampleType);
     const { stacks, unmatched } = filterStacks(whole.joined, filter);
     const answer = {
       base: describe(base, loadedBase),
@@ -150,8 +165,8 @@ export class StackQueries {
     return { diff: { ...whole, joined: stacks }, answer };
   }
 
-  private load(tenantId: TenantId, source: StacksSource): Promise<LoadedStacks> {
-    return this.db.readTenant(tenantId, (tx) => loadStacks(tx, this.store, tenantId, source));
+  private load(tenantId: TenantId, source: StacksSource, sampleType?: string): Promise<LoadedStacks> {
+    return this.db.readTenant(tenantId, (tx) => loadStacks(tx, this.store, tenantId, source, sampleType));
   }
 }
 
@@ -163,9 +178,30 @@ function choose({ stacks: all, defaultSampleType }: LoadedStacks, options: Stack
   return { stacks, unmatched, sampleType, total: absoluteSumOf(all.values[sampleType]) };
 }
 
-function describe(source: StacksSource, { coverage }: LoadedStacks): object {
-  const snapshot_id = source.is === 'snapshot' ? source.snapshotId : null;
-  return { snapshot_id, service: source.service, kind: source.kind, coverage };
+function describe(source: StacksSource, { coverage }: LoadedStacks): StacksSourceDto {
+  const { service, kind } = source;
+  if (source.is === 'snapshot' || !coverage) {
+    return { snapshot_id: source.is === 'snapshot' ? source.snapshotId : null, service, kind, coverage: null };
+  }
+  return {
+    snapshot_id: null,
+    service,
+    kind,
+    coverage: {
+      snapshots: coverage.snapshots,
+      instances: coverage.instances,
+      covered_seconds: coverage.heldMillis === null ? null : coverage.heldMillis / 1000,
+      from: timeOf(source.from),
+      to: timeOf(source.to),
+      first_captured_at: timeOf(coverage.firstAtMillis),
+      last_captured_at: timeOf(coverage.lastAtMillis),
+      note: coverage.hasDefaultInstance && coverage.instances === 1 ? defaultInstanceNote : null,
+    },
+  };
+}
+
+function timeOf(millis: number): string {
+  return new Date(millis).toISOString();
 }
 
 function site({ function: name, file, line, package: packageName }: Site): object {

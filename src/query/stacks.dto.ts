@@ -4,22 +4,26 @@ import { granularities, type Granularity } from '../analysis/grouping.js';
 import type { SortedBy } from '../analysis/top.js';
 import { rankings } from './selection.dto.js';
 
-/** What an answer was made from. */
+/** What the answer to a range rests on. */
 export class CoverageDto {
-  /** How many snapshots. */
+  /** How many snapshots went into it. */
   snapshots: number;
   /** Of how many instances. */
   instances: number;
-  /** In how many seconds of the range some instance has a value. */
-  covered_seconds: number;
+  /** In how many seconds of the range some instance has a value: what a gauge is averaged over. Null for other numbers. */
+  covered_seconds: number | null;
   /** First moment of the range. */
   from: string;
   /** First moment after the range. */
   to: string;
+  /** The first snapshot; it may be from before the range and hold into it. */
+  first_captured_at: string;
+  last_captured_at: string;
   /** Something a reader should know, such as that all snapshots were sent without an instance. */
   note: string | null;
 }
 
+/** What an answer was made from. */
 export class StacksSourceDto {
   /** The snapshot, if it is one. */
   snapshot_id: string | null;

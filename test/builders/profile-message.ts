@@ -73,7 +73,11 @@ export interface FunctionMessage {
   startLine: bigint;
 }
 
-const { Long } = protobuf.util;
+// protobufjs brings this class along and types it as a constructor only.
+const Long = protobuf.util.Long as unknown as {
+  fromBits(low: number, high: number, unsigned: boolean): object;
+  isLong(value: unknown): value is { low: number; high: number; unsigned: boolean };
+};
 const schema = protobuf.parse(readFileSync(new URL('profile.proto', import.meta.url), 'utf8')).root;
 const profileType = schema.lookupType('perftools.profiles.Profile');
 
@@ -100,8 +104,11 @@ function toLongs(value: unknown): unknown {
 }
 
 function fromLongs(value: unknown): unknown {
-  if (Long.isLong(value)) return BigInt(value.toString());
-  if (Array.isArray(value)) return value.map(fromLongs);
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(fromLongs);
+  if (Long.isLong(value)) {
+    const bits = (BigInt(value.high) << 32n) | BigInt(value.low >>> 0);
+    return value.unsigned ? BigInt.asUintN(64, bits) : bits;
+  }
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, fromLongs(field)]));
 }

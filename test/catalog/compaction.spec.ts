@@ -96,15 +96,16 @@ describe('compaction', () => {
     expect(await count(recorded, 'rollup_dirty')).toBe(0);
     expect(await answers(recorded)).toEqual(calm);
     expect(await recorded.compaction.run()).toBe(0);
+  });
 
-    const other = await RecordedSeries.create();
-    await other.record(...series);
-    other.nowMillis = start + day;
-    await other.compaction.run(other.tenantId);
-    await other.database.db.withTenant(other.tenantId, (tx) => tx.query('delete from vector'));
-    const questionsOfTotals = await other.trend(range);
-    expect(questionsOfTotals.series[0].points).toEqual((await recorded.trend(range)).series[0].points);
-    await other.database.drop();
+  it('keeps the answers when the vectors are gone', async () => {
+    const old = await RecordedSeries.create();
+    await old.record(...series);
+    old.nowMillis = start + day;
+    await old.compaction.run(old.tenantId);
+    await old.database.db.withTenant(old.tenantId, (tx) => tx.query('delete from vector'));
+    expect(await answers(old)).toEqual(calm);
+    await old.database.drop();
   });
 
   it('writes the same bytes when everything is rolled up again', async () => {
@@ -185,16 +186,13 @@ describe('compaction', () => {
     const racing = await RecordedSeries.create();
     await racing.record(...snapshots('a', 0, 60, 10));
     racing.nowMillis = start + day;
-    const prepared = await racing.prepare({ atMillis: start + 25 * minute, instance: 'a', stacks: heap(100) });
+    const record = await racing.prepare({ atMillis: start + 25 * minute, instance: 'a', stacks: heap(100) });
     let compacted: Promise<number> | undefined;
-    await prepared((work) =>
-      racing.database.db.withTenant(racing.tenantId, async (tx) => {
-        const result = await work(tx);
-        compacted = racing.compaction.run();
-        await waitingForLock(racing, 'rollup_head');
-        return result;
-      }),
-    );
+    await racing.database.db.withTenant(racing.tenantId, async (tx) => {
+      await record(tx);
+      compacted = racing.compaction.run();
+      await waitingForLock(racing, 'rollup_head');
+    });
     expect(await compacted).toBe(1);
     const { series } = await racing.trend({
       fromMillis: start,

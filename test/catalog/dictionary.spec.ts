@@ -5,10 +5,10 @@ import { StackStore } from '../../src/catalog/stack-store.js';
 import { asTenantId, Database, type TenantId } from '../../src/platform/database.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { countConnections, insertTenant } from '../tenants/fixture.js';
-import { insertService } from './index-fixture.js';
+import { insertService, monthOfNoon } from './index-fixture.js';
 import { pathOf, stacksOf } from './stacks.js';
 
-const month = '2026-11-01';
+const month = monthOfNoon();
 
 let test: TestDatabase;
 let tenantId: TenantId;
@@ -102,9 +102,9 @@ describe('the dictionary', () => {
     const dictionary = dictionaryOf();
     await dictionary.resolve(tenantId, serviceId, month, treeOf('main > a', 'main > b'));
     const stacks = treeOf('main > b');
-    const { nodes } = await dictionary.resolve(tenantId, serviceId, '2026-10-01', stacks);
+    const { nodes } = await dictionary.resolve(tenantId, serviceId, monthOfNoon(1), stacks);
     expect(nodes).toEqual(Int32Array.of(0, 1, 2));
-    expect(await pathsAt(nodes, '2026-10-01')).toEqual(pathsOf(stacks));
+    expect(await pathsAt(nodes, monthOfNoon(1))).toEqual(pathsOf(stacks));
     expect(await countBlocks()).toEqual({ symbols: 1, stacks: 2 });
   });
 

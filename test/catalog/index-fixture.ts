@@ -6,6 +6,21 @@ import type { StackProfile } from '../../src/analysis/stack-profile.js';
 import { sumOf } from '../../src/formats/int64.js';
 import type { Database, TenantId } from '../../src/platform/database.js';
 
+const today = new Date();
+
+/** Noon in the middle of last month: in the window that is kept, whenever the tests run. */
+export const noon = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - 1, 15, 12));
+
+/** The first day of that month, or of one before it. */
+export function monthOfNoon(monthsBefore = 0): string {
+  return new Date(Date.UTC(noon.getUTCFullYear(), noon.getUTCMonth() - monthsBefore, 1)).toISOString().slice(0, 10);
+}
+
+/** So many seconds after noon. */
+export function after(seconds: number): Date {
+  return new Date(noon.getTime() + seconds * 1000);
+}
+
 export interface TestService {
   readonly serviceId: string;
   readonly instanceIds: readonly string[];
@@ -27,7 +42,7 @@ export async function insertService(
     const rows = await tx.query<{ instance_id: string }[]>(
       `insert into instance (tenant_id, service_id, name, first_seen, last_seen)
        select $1, $2, unnest($3::text[]), $4, $4 returning instance_id`,
-      [tenantId, serviceId, instances, '2026-11-23T00:00:00Z'],
+      [tenantId, serviceId, instances, noon],
     );
     return { serviceId, instanceIds: rows.map((row) => row.instance_id) };
   });
@@ -41,7 +56,7 @@ export async function insertUpload(
   { env = '', labels = {} }: { env?: string; labels?: Record<string, string> } = {},
 ): Promise<RecordedUpload> {
   const uploadId = upload.uploadId ?? randomUUID();
-  const receivedAt = upload.receivedAt ?? new Date('2026-11-23T12:00:00Z');
+  const receivedAt = upload.receivedAt ?? noon;
   const sha256 = createHash('sha256').update(uploadId).digest();
   await db.withTenant(tenantId, async (tx) => {
     await tx.query('insert into blob (tenant_id, sha256, size_bytes) values ($1, $2, 1)', [tenantId, sha256]);
@@ -85,7 +100,7 @@ export async function indexUpload(
   await db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, upload, parts));
 }
 
-/** Unix nanoseconds of an RFC 3339 time. */
-export function nanos(at: string): bigint {
-  return BigInt(Date.parse(at)) * 1_000_000n;
+/** Unix nanoseconds. */
+export function nanos(at: Date): bigint {
+  return BigInt(at.getTime()) * 1_000_000n;
 }

@@ -71,16 +71,11 @@ export class RecordedSeries {
 
   /** Received, parsed and recorded, each in a transaction of its own. */
   async record(...snapshots: RecordedSnapshot[]): Promise<void> {
-    for (const snapshot of snapshots)
-      await (
-        await this.prepare(snapshot)
-      )((work) => this.database.db.withTenant(this.tenantId, work));
+    for (const snapshot of snapshots) await this.database.db.withTenant(this.tenantId, await this.prepare(snapshot));
   }
 
-  /** Everything up to the recording transaction, which the caller runs. */
-  async prepare(
-    snapshot: RecordedSnapshot,
-  ): Promise<(run: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>) => Promise<void>> {
+  /** Everything up to the recording transaction. */
+  async prepare(snapshot: RecordedSnapshot): Promise<(tx: Tx) => Promise<void>> {
     const instanceId = await this.instanceId(snapshot.instance);
     const upload = await insertUpload(this.database.db, this.tenantId, {
       serviceId: this.serviceId,
@@ -89,12 +84,12 @@ export class RecordedSeries {
       declared: { build: snapshot.build },
     });
     const content = contentOf(snapshot.stacks, {
-      kind: snapshot.kind,
-      delta: snapshot.delta,
-      durationNanos: snapshot.durationNanos,
+      kind: snapshot.kind ?? 'heap',
+      delta: snapshot.delta ?? false,
+      durationNanos: snapshot.durationNanos ?? 0n,
     });
     const part = await indexPart(this.dictionary, this.tenantId, upload, content);
-    return (run) => run((tx) => recordParts(tx, this.tenantId, upload, [part]));
+    return (tx) => recordParts(tx, this.tenantId, upload, [part]);
   }
 
   async trend(

@@ -11,7 +11,7 @@ import { decodeMessage } from '../builders/profile-message.js';
 import { type GoldenSummary, goldenProfiles, plain } from './profile-fixtures.js';
 
 /** The figures of a summary that a decoded profile has, counted here from the model. */
-function summaryOf(profile: Profile): Omit<GoldenSummary, 'NFunctionNames'> & { NFunctionNames: number } {
+function summaryOf(profile: Profile): GoldenSummary {
   const { samples, labels, locations, functions, strings } = profile;
   const type = ({ type, unit }: { type: string; unit: string }): string => `${type}/${unit}`;
   const labelKeys: Record<string, number> = {};
@@ -58,7 +58,6 @@ function summaryOf(profile: Profile): Omit<GoldenSummary, 'NFunctionNames'> & { 
     InlinedLocations: linesPerLocation.filter((n) => n > 1).length,
     LocationsWithoutLines: linesPerLocation.filter((n) => n === 0).length,
     LocationsWithoutMapping: locations.mapping.filter((m) => m < 0).length,
-    NFunctionNames: new Set(Array.from(functions.name, (name) => strings.at(name))).size,
   };
 }
 
@@ -66,17 +65,11 @@ function short(value: bigint): number | string {
   return /^-?\d{16,}$/.test(String(value)) ? String(value) : Number(value);
 }
 
-/** Legacy formats that google/pprof also reads, under names of profiles: not protobuf, and not ours to read. */
-function isProtobuf(bytes: Uint8Array): boolean {
-  try {
-    return decodeMessage(plain(bytes)).stringTable[0] === '';
-  } catch {
-    return false;
-  }
-}
+/** Formats older than the protobuf, which google/pprof still reads and we do not. */
+const legacy = /^google-pprof\/(gobench|go\.crc32|go\.godoc|cppbench|java)\./;
 
 const goldens = goldenProfiles();
-const protobufs = goldens.filter(({ bytes }) => isProtobuf(bytes));
+const protobufs = goldens.filter(({ name }) => !legacy.test(name));
 
 describe('every valid profile', () => {
   it.each(protobufs)('$name: counts and totals are those of google/pprof', ({ bytes, summary }) => {
@@ -84,13 +77,13 @@ describe('every valid profile', () => {
   });
 
   it.each(protobufs)('$name: says to us what it says to protobufjs', ({ bytes }) => {
-    expect(linesOf(decodePprof(bytes))).toEqual(linesOfMessage(decodeMessage(plain(bytes))));
+    expect(linesOf(decodePprof(bytes)).join('\n')).toBe(linesOfMessage(decodeMessage(plain(bytes))).join('\n'));
   });
 
   it.each(protobufs)('$name: survives a round trip', ({ bytes }) => {
     const profile = decodePprof(bytes);
     const again = decodePprof(encodePprof(profile));
-    expect(linesOf(again)).toEqual(linesOf(profile));
+    expect(linesOf(again).join('\n')).toBe(linesOf(profile).join('\n'));
     expect(again.strings.length).toBe(profile.strings.length);
     expect(again.warnings.filter(({ code }) => code !== 'unknown-mapping')).toEqual(
       profile.warnings.filter(({ code }) => code !== 'unknown-mapping'),
@@ -103,7 +96,7 @@ describe('every valid profile', () => {
 });
 
 it('a file of a legacy format is unrecognized, not malformed', () => {
-  for (const { bytes } of goldens.filter((golden) => !protobufs.includes(golden))) {
+  for (const { bytes } of goldens.filter(({ name }) => legacy.test(name))) {
     expect(() => decodePprof(bytes)).toThrow(expect.objectContaining({ fault: 'unrecognized' }) as FormatError);
   }
 });

@@ -32,7 +32,6 @@ export interface GoldenSummary {
   readonly InlinedLocations: number;
   readonly LocationsWithoutLines: number;
   readonly LocationsWithoutMapping: number;
-  readonly NFunctionNames: number;
 }
 
 const own = fileURLToPath(new URL('../fixtures/pprof/', import.meta.url));
@@ -41,9 +40,11 @@ const shared = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.ur
 
 /** Valid profiles with what google/pprof says about them: the repository's own, and the collection's if it is there. */
 export function goldenProfiles(): { name: string; bytes: Uint8Array; summary: GoldenSummary }[] {
-  const found = goldensIn(own, own, '');
-  if (existsSync(shared)) found.push(...goldensIn(join(shared, 'pprof'), join(shared, 'golden/pprof'), 'shared/'));
-  return found;
+  const found = goldensIn(own, own);
+  if (!existsSync(shared)) return found;
+  const names = new Set(found.map(({ name }) => name));
+  const more = goldensIn(join(shared, 'pprof'), join(shared, 'golden/pprof')).filter(({ name }) => !names.has(name));
+  return [...found, ...more];
 }
 
 export function malformedProfiles(): ProfileFixture[] {
@@ -61,13 +62,13 @@ export function plain(bytes: Uint8Array): Uint8Array {
   return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
 }
 
-function goldensIn(profiles: string, goldens: string, prefix: string) {
+function goldensIn(profiles: string, goldens: string) {
   const suffix = '.summary.json';
   return readdirSync(goldens, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(suffix))
     .map((path) => ({ path, file: path.slice(0, -suffix.length) }))
     .map(({ path, file }) => ({
-      name: prefix + file,
+      name: file,
       bytes: readFileSync(join(profiles, file)),
       summary: parseExact(readFileSync(join(goldens, path), 'utf8')),
     }));

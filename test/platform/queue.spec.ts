@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Job, type JobQueue, type JobWorker, openQueue, openWorker, type QueueSettings, QueueUnavailable } from '../../src/platform/queue.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
+import { closedPort, haveRedis, startRedis, type TestRedis, until } from '../processes.js';
 
 interface Ping {
   readonly n: number;
@@ -28,26 +28,18 @@ describe('the queue in Postgres', () => {
   });
 });
 
-const haveRedis = spawnSync('redis-server', ['--version']).status === 0;
 const describeRedis = haveRedis ? describe : describe.skip;
-if (!haveRedis) console.log('skipped: the queue in Redis (apt-get install redis-server)');
+if (!haveRedis) console.log('skipped: the queue in Redis (to run it: apt-get install redis-server)');
 
 describeRedis('the queue in Redis', () => {
-  let redis: ChildProcess;
-  let redisUrl: string;
+  let redis: TestRedis;
 
   beforeAll(async () => {
-    const port = await closedPort();
-    redis = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'pipe' });
-    for await (const chunk of redis.stdout!) if (String(chunk).includes('Ready to accept connections')) break;
-    redisUrl = `redis://127.0.0.1:${port}`;
+    redis = await startRedis();
   });
-  afterAll(async () => {
-    redis.kill();
-    await once(redis, 'exit');
-  });
+  afterAll(() => redis.stop());
 
-  laws(() => ({ databaseUrl: 'postgres://unused', redisUrl }));
+  laws(() => ({ databaseUrl: 'postgres://unused', redisUrl: redis.url }));
 
   it('fails at once when Redis is away, or does not answer', async () => {
     const silent = createServer(ignore).listen(0, '127.0.0.1');
@@ -144,17 +136,4 @@ function laws(settings: () => QueueSettings): void {
     await worker.close();
     expect(ended).toBe(true);
   });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(10);
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,7 +11,7 @@ const open: QueryThreads[] = [];
 
 function threads(options: Partial<QueryThreadsOptions> = {}): QueryThreads {
   const made = new QueryThreads(
-    { entry, threads: 1, maxWaitingPerTenant: 3, timeLimitMillis: 20_000, databaseUrl: 'postgres://nowhere', ...options },
+    { entry, threads: 1, maxWaitingPerTenant: 3, timeLimitMillis: 20_000, heapMegabytes: 256, databaseUrl: 'postgres://nowhere', ...options },
     pino({ enabled: false }),
   );
   open.push(made);
@@ -63,7 +63,7 @@ test('a Problem crosses the boundary whole, any other failure as a failure of ou
 });
 
 test.each(['exit', 'throw', 'exhaust'])('a thread that dies (%s) fails its own query only and is replaced', async (how) => {
-  const pool = threads({ execArgv: ['--max-old-space-size=64'] });
+  const pool = threads({ heapMegabytes: 32 });
   const failing = pool.run(a, order(how));
   const waiting = pool.run(a, order('answer later'));
   await expect(failing).rejects.toMatchObject({ code: 'query-failed', status: 503 });

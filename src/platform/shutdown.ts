@@ -1,0 +1,37 @@
+/** Ends a process whose orderly stop hangs. Orchestrators kill after 30 seconds; this is earlier and says why. */
+const stopMillisMax = 29_000;
+
+/**
+ * Stops the process in an orderly way at the first SIGINT or SIGTERM (or when its parent is gone, for a child with an
+ * IPC channel) and at once at the second.
+ */
+export function stopOnSignals(stop: () => Promise<void>): void {
+  let stopping = false;
+  const begin = (why: string): void => {
+    if (stopping) {
+      // Ctrl-C again: whoever is at the keyboard does not want to wait.
+      if (why === 'SIGINT') process.exit(130);
+      return;
+    }
+    stopping = true;
+    setTimeout(() => {
+      console.error(`did not stop within ${stopMillisMax / 1000} seconds after ${why}; giving up`);
+      process.exit(1);
+    }, stopMillisMax).unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', begin);
+  if (process.connected) {
+    // A Ctrl-C reaches all processes of the terminal; the parent decides when this one stops.
+    process.on('SIGINT', () => undefined);
+    process.once('disconnect', () => begin('the loss of its parent'));
+  } else {
+    process.on('SIGINT', begin);
+  }
+}

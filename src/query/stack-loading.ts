@@ -1,0 +1,58 @@
+import type { StackProfile } from '../analysis/stack-profile.js';
+import { type Coverage, mergeSelection, readSnapshot } from '../catalog/read.js';
+import type { StackStore } from '../catalog/stack-store.js';
+import type { TenantId, Tx } from '../platform/database.js';
+import { Problem } from '../platform/problem.js';
+import type { SelectionSource, SnapshotSource, StacksSource } from './query-request.js';
+
+export interface LoadedStacks {
+  readonly stacks: StackProfile;
+  /** What the profile itself, or the youngest of a merge, says is to be shown first; empty: it says nothing. */
+  readonly defaultSampleType: string;
+  /** Null for one snapshot. */
+  readonly coverage: Coverage | null;
+}
+
+/**
+ * @param sampleType what a merge may be restricted to: one column is a fraction of the work of all. Empty: the one to
+ *   be shown first; undefined: all
+ * @throws Problem `not-found` when a range holds no snapshot, or the index no longer holds the snapshot's stacks
+ */
+export async function loadStacks(
+  tx: Tx,
+  store: StackStore,
+  tenantId: TenantId,
+  source: StacksSource,
+  sampleType?: string,
+): Promise<LoadedStacks> {
+  return source.is === 'snapshot'
+    ? loadSnapshot(tx, store, tenantId, source)
+    : loadSelection(tx, store, tenantId, source, sampleType);
+}
+
+async function loadSnapshot(
+  tx: Tx,
+  store: StackStore,
+  tenantId: TenantId,
+  source: SnapshotSource,
+): Promise<LoadedStacks> {
+  const stacks = await readSnapshot(tx, store, tenantId, source);
+  if (!stacks) throw new Problem('not-found', 'The index does not hold the stacks of this snapshot.');
+  return { stacks, defaultSampleType: source.defaultSampleType, coverage: null };
+}
+
+async function loadSelection(
+  tx: Tx,
+  store: StackStore,
+  tenantId: TenantId,
+  source: SelectionSource,
+  sampleType: string | undefined,
+): Promise<LoadedStacks> {
+  const merged = await mergeSelection(tx, store, tenantId, source, sampleType);
+  if (merged) return merged;
+  const [from, to] = [source.from, source.to].map((millis) => new Date(millis).toISOString());
+  throw new Problem(
+    'not-found',
+    `${source.service} has no snapshot of the kind ${source.kind} that matches from ${from} to ${to}.`,
+  );
+}
