@@ -2,7 +2,7 @@ import { swcOptions } from './test/swc-options.mjs';
 
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/node-environment.mjs',
   roots: ['<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.(spec|test).ts'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -12,5 +12,5 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', swcOptions] },
   maxWorkers: 2,
   workerIdleMemoryLimit: '512MB',
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };

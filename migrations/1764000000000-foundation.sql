@@ -310,7 +310,9 @@ create table stack_head (
   service_id bigint not null,
   month      date not null,
   nodes      integer not null default 1,             -- node 0 is the root
-  incarnation uuid not null default gen_random_uuid(), -- a month that is dropped and begun anew gives its numbers anew
+  -- A month that was dropped and begins anew gives its numbers anew, and whoever still knows the old ones has to see it:
+  -- the transaction that drops a month's blocks deletes its heads.
+  incarnation uuid not null default gen_random_uuid(),
   primary key (tenant_id, service_id, month),
   foreign key (tenant_id, service_id) references service (tenant_id, service_id) on delete cascade
 );

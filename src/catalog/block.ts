@@ -30,8 +30,9 @@ const level = 5;
 
 const deflate = promisify<Uint8Array, object, Buffer>(deflateRaw);
 
-/** Compresses on libuv's threads, off the event loop. */
+/** Compresses on libuv's threads, off the event loop. @throws RangeError for more than 1 GiB */
 export async function sealBlock(version: number, content: Uint8Array): Promise<Buffer> {
+  if (content.length > largestContentBytes) throw new RangeError(`${content.length} bytes of content`);
   const length = new ByteWriter(8);
   length.uint(content.length);
   const compressed = await deflate(content, { level, chunkSize: Math.max(1024, content.length >> 1) });

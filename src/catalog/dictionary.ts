@@ -208,12 +208,10 @@ async function addStacks(
     const all = known.view();
     parent = joined(all.parent, first, known.size, added.parent);
     frame = joined(all.frame, first, known.size, added.frame);
-    await tx.query('delete from stack_block where tenant_id = $1 and service_id = $2 and month = $3 and first_node >= $4', [
-      tenantId,
-      serviceId,
-      month,
-      first,
-    ]);
+    await tx.query(
+      'delete from stack_block where tenant_id = $1 and service_id = $2 and month = $3 and first_node >= $4',
+      [tenantId, serviceId, month, first],
+    );
   }
   await tx.query(
     `insert into stack_block (tenant_id, service_id, month, first_node, nodes, data) values ($1, $2, $3, $4, $5, $6)`,

@@ -21,22 +21,25 @@ export class GrowingColumn {
   }
 
   append(values: Int32Array): void {
-    const needed = this.count + values.length;
-    if (needed > this.values.length) {
-      const larger = new Int32Array(Math.max(needed, this.values.length * 2));
-      larger.set(this.values.subarray(0, this.count));
-      this.values = larger;
-    }
+    this.reserve(this.count + values.length);
     this.values.set(values, this.count);
-    this.count = needed;
+    this.count += values.length;
   }
 
   push(value: number): void {
-    this.append(Int32Array.of(value));
+    this.reserve(this.count + 1);
+    this.values[this.count++] = value;
   }
 
   view(): Int32Array {
     return this.values.subarray(0, this.count);
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.values.length) return;
+    const larger = new Int32Array(Math.max(length, this.values.length * 2));
+    larger.set(this.values.subarray(0, this.count));
+    this.values = larger;
   }
 }
 
@@ -81,7 +84,9 @@ export class IntTable {
   private add(row: number): void {
     if (row * 2 >= this.slots.length) {
       const old = this.slots;
-      this.slots = new Int32Array(Math.max(old.length * 2, 2 ** Math.ceil(Math.log2(this.a.length * 2 + 1)))).fill(empty);
+      this.slots = new Int32Array(Math.max(old.length * 2, 2 ** Math.ceil(Math.log2(this.a.length * 2 + 1)))).fill(
+        empty,
+      );
       for (const placed of old) if (placed !== empty) this.place(placed);
     }
     this.place(row);

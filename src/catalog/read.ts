@@ -271,7 +271,7 @@ async function* vectorsOf(
   timings: readonly Timing[],
 ): AsyncGenerator<{ timing: Timing; data: Buffer }> {
   let largest = batchBytes / 8;
-  for (let start = 0; start < timings.length; ) {
+  for (let start = 0; start < timings.length;) {
     const batch = timings.slice(start, start + Math.max(1, Math.min(largestBatch, Math.floor(batchBytes / largest))));
     const rows = await tx.query<{ snapshot_id: string; data: Buffer }[]>(
       `select v.snapshot_id, v.data

@@ -72,7 +72,10 @@ export async function recordParts(
     [tenantId, serviceId, instanceId, seen.first, seen.last, seenWithinSeconds],
   );
   const marks = new Map<string, { kind: string; at: Date }>();
-  for (const { kind, capturedAt } of [...parts, ...replaced.map((row) => ({ kind: row.kind!, capturedAt: row.captured_at }))]) {
+  for (const { kind, capturedAt } of [
+    ...parts,
+    ...replaced.map((row) => ({ kind: row.kind!, capturedAt: row.captured_at })),
+  ]) {
     marks.set(`${kind} ${capturedAt.slice(0, 13)}`, { kind, at: new Date(capturedAt) });
   }
   for (const key of [...marks.keys()].sort()) {

@@ -91,7 +91,12 @@ export class StackStore {
   }
 
   /** Tells that a dictionary has grown in place, so that it is counted with its new size. */
-  remeasure(tenantId: TenantId, serviceId: string, month: string, { symbols, tree, incarnation }: MonthDictionary): void {
+  remeasure(
+    tenantId: TenantId,
+    serviceId: string,
+    month: string,
+    { symbols, tree, incarnation }: MonthDictionary,
+  ): void {
     this.symbols.set(symbolsKey(tenantId, serviceId), { symbols });
     this.trees.set(treeKey(tenantId, serviceId, month), { tree, incarnation });
   }

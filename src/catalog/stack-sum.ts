@@ -1,9 +1,9 @@
 import { type ExactColumn, toInt64Column } from '../analysis/exact.js';
-import { StackTreeBuilder } from '../analysis/stack-builder.js';
 import type { SampleType, StackProfile, StackTree, SymbolTable } from '../analysis/stack-profile.js';
 import { roundedQuotient } from '../analysis/timeline-buckets.js';
 import type { Int64Column } from '../formats/int64.js';
 import { DamagedBlockError } from './block.js';
+import { GrowingColumn, IntTable } from './int-table.js';
 
 const unmapped = -1;
 
@@ -12,12 +12,16 @@ const unmapped = -1;
  * needs, whatever the dictionaries hold besides.
  */
 export class StackSum {
-  private readonly tree = new StackTreeBuilder();
+  private readonly parent = new GrowingColumn();
+  private readonly frame = new GrowingColumn();
+  private readonly nodes = new IntTable(this.parent, this.frame, null, 1);
   private readonly nodesOfMonth = new Map<StackTree, Int32Array>();
   private readonly sums: WeightedSums[];
 
   constructor(private readonly sampleTypes: readonly SampleType[]) {
     this.sums = sampleTypes.map(() => new WeightedSums());
+    this.parent.push(-1);
+    this.frame.push(-1);
   }
 
   /**
@@ -41,7 +45,7 @@ export class StackSum {
       let node = nodes[row];
       for (; placed[node] === unmapped; node = month.parent[node]) path.push(node);
       for (let child = path.pop(); child !== undefined; child = path.pop()) {
-        placed[child] = this.tree.child(placed[month.parent[child]], month.frame[child]);
+        placed[child] = this.child(placed[month.parent[child]], month.frame[child]);
       }
       places[row] = placed[nodes[row]];
     }
@@ -50,17 +54,36 @@ export class StackSum {
 
   /** @param weight an integer */
   add(column: number, places: Int32Array, values: Int64Column, weight: number): void {
-    this.sums[column].add(this.tree.size, places, values, weight);
+    this.sums[column].add(this.parent.length, places, values, weight);
   }
 
   /** @param divisors per sample type, an integer above 0; quotients are rounded to integers, halves away from zero */
   finish(symbols: SymbolTable, divisors: readonly number[]): StackProfile {
-    const tree = this.tree.build();
+    const tree = { parent: this.parent.view(), frame: this.frame.view() };
     const size = tree.parent.length;
     const columns = this.sums.map((sums, column) => sums.quotients(size, divisors[column]));
-    // `!column[node]` holds for 0 and for 0n alike.
-    const nodes = Int32Array.from(tree.parent.keys()).filter((node) => columns.some((column) => Boolean(column[node])));
-    return { ...compact(symbols, tree), sampleTypes: this.sampleTypes, nodes, values: columns.map((c) => pick(c, nodes)) };
+    const rows = new Int32Array(size);
+    let count = 0;
+    for (let node = 0; node < size; node++) {
+      // `!column[node]` holds for 0 and for 0n alike.
+      if (!columns.every((column) => !column[node])) rows[count++] = node;
+    }
+    const nodes = rows.slice(0, count);
+    return {
+      ...compact(symbols, tree),
+      sampleTypes: this.sampleTypes,
+      nodes,
+      values: columns.map((c) => pick(c, nodes)),
+    };
+  }
+
+  /** Nodes of one month are different stacks, so a second month is the first reason to look for what is there. */
+  private child(parent: number, frame: number): number {
+    const found = this.nodesOfMonth.size > 1 ? this.nodes.find(parent, frame) : unmapped;
+    if (found !== unmapped) return found;
+    this.parent.push(parent);
+    this.frame.push(frame);
+    return this.parent.length - 1;
   }
 }
 

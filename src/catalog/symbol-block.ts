@@ -15,7 +15,12 @@ import { type ByteReader, ByteWriter, DamagedBlockError, openBlock, sealBlock, u
  */
 const version = 1;
 
-/** @param symbols strings are well-formed Unicode: a lone surrogate would come back as U+FFFD */
+const longestNameBytes = 2 ** 24;
+
+/**
+ * @param symbols strings are well-formed Unicode: a lone surrogate would come back as U+FFFD
+ * @throws RangeError for a name of more than 16 MiB
+ */
 export async function encodeSymbolBlock(symbols: SymbolTable): Promise<Buffer> {
   const out = new ByteWriter(symbols.functions.length * 48 + symbols.frameLine.length * 6 + 64);
   out.uint(symbols.functions.length);
@@ -26,6 +31,7 @@ export async function encodeSymbolBlock(symbols: SymbolTable): Promise<Buffer> {
   for (const strings of [symbols.functions, symbols.files]) {
     for (const string of strings) {
       const bytes = Buffer.from(string, 'utf8');
+      if (bytes.length > longestNameBytes) throw new RangeError(`a name of ${bytes.length} bytes`);
       let shared = 0;
       while (shared < bytes.length && bytes[shared] === before[shared]) shared++;
       out.uint(shared);
@@ -72,7 +78,7 @@ function readStrings(content: ByteReader, count: number): string[] {
     added[index] = content.uint();
     if (shared[index] > length) throw new DamagedBlockError(`${shared[index]} bytes shared with ${length}`);
     length = shared[index] + added[index];
-    if (length > 1 << 24) throw new DamagedBlockError(`a name of ${length} bytes`);
+    if (length > longestNameBytes) throw new DamagedBlockError(`a name of ${length} bytes`);
     longest = Math.max(longest, length);
   }
   const bytes = Buffer.alloc(longest);

@@ -15,6 +15,8 @@ export const exitCodes = {
   software: 70,
   /** The key is missing, wrong, or may not do this. */
   noPermission: 77,
+  /** The environment or the database is not set up for this. */
+  config: 78,
 } as const;
 
 export type ExitReason = keyof typeof exitCodes;

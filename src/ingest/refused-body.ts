@@ -9,7 +9,8 @@ const drainedMillis = 1_000;
  * waited for: then the connection is closed.
  */
 export async function drainBriefly(request: IncomingMessage): Promise<void> {
-  if (request.readableEnded || request.destroyed) return;
+  // Whoever waits for "100 Continue" has sent nothing, and to read on would invite it to.
+  if (request.readableEnded || request.destroyed || request.headers.expect !== undefined) return;
   await new Promise<void>((resolve) => {
     let drained = 0;
     const timer = setTimeout(end, drainedMillis);

@@ -1,12 +1,23 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsOptional, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, Matches, Max, MaxLength, Min, ValidateBy } from 'class-validator';
 import { type Kind, kinds } from '../formats/kind.js';
 import { defaultInstanceName } from '../tenants/names.js';
 
 /** Text that can be shown anywhere: no control characters, nothing that turns the direction of writing. */
 const printable = /^[^\p{C}]*$/u;
 const printableMessage = { message: '$property may not hold control characters' };
+
+function ArePrintableLabels(): PropertyDecorator {
+  return ValidateBy({
+    name: 'arePrintableLabels',
+    validator: {
+      validate: (labels: object) =>
+        Object.entries(labels).every(([name, value]) => name !== '' && printable.test(name) && printable.test(String(value))),
+      defaultMessage: () => 'a label has a name, and no control characters',
+    },
+  });
+}
 
 /** OpenAPI has no parameter whose name is a pattern; the nearest is an object whose properties are the labels. */
 const labelsProperty = {
@@ -97,7 +108,7 @@ export class UploadQueryDto {
   /** Labels, each as a parameter of its own: `label.<name>=<value>`. */
   @ApiProperty(labelsProperty)
   @IsOptional()
-  @Matches(printable, { each: true, message: 'a label may not hold control characters' })
+  @ArePrintableLabels()
   labels?: Record<string, string>;
 }
 

@@ -27,10 +27,12 @@ export function stopOnSignals(stop: () => Promise<void>): void {
     );
   };
   process.on('SIGTERM', begin);
-  if (process.connected) {
+  if (process.send !== undefined) {
     // A Ctrl-C reaches all processes of the terminal; the parent decides when this one stops.
     process.on('SIGINT', () => undefined);
     process.once('disconnect', () => begin('the loss of its parent'));
+    // The parent may have died while this process was starting.
+    if (!process.connected) begin('the loss of its parent');
   } else {
     process.on('SIGINT', begin);
   }

@@ -1,12 +1,19 @@
 import { gzipSync } from 'node:zlib';
-import { type Change, diffFlameGraph, diffStacks, diffTable, type FlatCum, type StackDiff } from '../analysis/diff.js';
+import {
+  diffRowsAnswer,
+  diffTotalsAnswer,
+  flameDiffAnswer,
+  flameGraphAnswer,
+  topAnswer,
+} from '../analysis/answers.js';
+import { diffFlameGraph, diffStacks, diffTable, type StackDiff } from '../analysis/diff.js';
 import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
-import { type FlameLayout, flameGraph } from '../analysis/flame-graph.js';
+import { flameGraph } from '../analysis/flame-graph.js';
 import { foldedStacks } from '../analysis/folded.js';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
 import { profileOf } from '../analysis/to-pprof.js';
-import { type Site, top } from '../analysis/top.js';
+import { top } from '../analysis/top.js';
 import { encodePprof } from '../formats/pprof/encode.js';
 import type { StackStore } from '../catalog/stack-store.js';
 import type { Database, TenantId } from '../platform/database.js';
@@ -51,20 +58,8 @@ export class StackQueries {
     const table = top(stacks, { sampleType, total, ...part });
     return {
       source: describe(source, loaded),
-      sample_type: table.sampleType.type,
-      unit: table.sampleType.unit,
       unmatched,
-      by: table.by,
-      sort: table.sort,
-      total: String(table.total),
-      row_count: table.rowCount,
-      rows: table.rows.map((row) => ({
-        ...site(row),
-        flat: String(row.flat),
-        flat_share: row.flatShare,
-        cum: String(row.cum),
-        cum_share: row.cumShare,
-      })),
+      ...topAnswer(table),
       next: table.rowCount > part.offset + part.limit ? part.next : null,
     };
   }
@@ -74,16 +69,7 @@ export class StackQueries {
     const loaded = await this.load(tenantId, source, options.sampleType ?? '');
     const { stacks, unmatched, sampleType, total } = choose(loaded, options);
     const flame = flameGraph(stacks, sampleType, { by, maxNodes });
-    return {
-      source: describe(source, loaded),
-      sample_type: flame.sampleType.type,
-      unit: flame.sampleType.unit,
-      unmatched,
-      total: String(total),
-      ...layout(flame),
-      self: flame.self.map(String),
-      cum: flame.total.map(String),
-    };
+    return { source: describe(source, loaded), unmatched, ...flameGraphAnswer(flame, total) };
   }
 
   private async folded(tenantId: TenantId, { source, options }: RequestOf<'folded'>): Promise<QueryAnswer> {
@@ -111,17 +97,7 @@ export class StackQueries {
     const table = diffTable(diff, part);
     return {
       ...answer,
-      by: table.by,
-      sort: table.sort,
-      row_count: table.rowCount,
-      rows: table.rows.map((row) => ({
-        ...site(row),
-        change: row.change satisfies Change,
-        base: flatCum(row.base),
-        target: flatCum(row.target),
-        delta: flatCum(row.delta),
-        ...(share ? { flat_share: row.flatShare, cum_share: row.cumShare } : {}),
-      })),
+      ...diffRowsAnswer(table, share),
       next: table.rowCount > part.offset + part.limit ? part.next : null,
     };
   }
@@ -129,15 +105,7 @@ export class StackQueries {
   private async diffFlameGraph(tenantId: TenantId, request: RequestOf<'diff-flamegraph'>): Promise<object> {
     const { diff, answer } = await this.compare(tenantId, request);
     const flame = diffFlameGraph(diff, { by: request.by, maxNodes: request.maxNodes });
-    const { base, target } = flame;
-    return {
-      ...answer,
-      ...layout(flame),
-      base_self: base.self.map(String),
-      base_cum: base.total.map(String),
-      target_self: target.self.map(String),
-      target_cum: target.total.map(String),
-    };
+    return { ...answer, ...flameDiffAnswer(flame) };
   }
 
   /** Shares refer to all stacks, so both sides are compared whole and the patterns applied to the comparison. */
@@ -155,12 +123,8 @@ export class StackQueries {
     const answer = {
       base: describe(base, loadedBase),
       target: describe(target, loadedTarget),
-      sample_type: whole.sampleType.type,
-      unit: whole.sampleType.unit,
       unmatched,
-      base_total: String(whole.baseTotal),
-      target_total: String(whole.targetTotal),
-      total: String(whole.total),
+      ...diffTotalsAnswer(whole),
     };
     return { diff: { ...whole, joined: stacks }, answer };
   }
@@ -202,16 +166,4 @@ function describe(source: StacksSource, { coverage }: LoadedStacks): StacksSourc
 
 function timeOf(millis: number): string {
   return new Date(millis).toISOString();
-}
-
-function site({ function: name, file, line, package: packageName }: Site): object {
-  return { function: name, file, line, package: packageName };
-}
-
-function layout({ names, name, parent, foldedNodes }: FlameLayout): object {
-  return { names, name, parent, folded_nodes: foldedNodes };
-}
-
-function flatCum({ flat, cum }: FlatCum): object {
-  return { flat: String(flat), cum: String(cum) };
 }

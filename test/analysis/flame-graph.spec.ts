@@ -136,7 +136,9 @@ describe('folded stacks', () => {
   });
 
   test('a name cannot forge a frame, a line or a terminal command', () => {
-    const stacks = stacksOf([[['a;b\n1\u001b]0;x\u0007\u202e'], [5]]], one);
+    const harmless = stacksOf([[['x'], [5]]], one);
+    const name = 'a;b\n1\u001b]0;x\u0007\u202e';
+    const stacks = { ...harmless, symbols: { ...harmless.symbols, functions: [name] } };
     expect(foldedStacks(stacks, 0)).toBe('a\\u003bb\\u000a1\\u001b]0\\u003bx\\u0007\\u202e 5\n');
   });
 

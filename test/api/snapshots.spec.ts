@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { startTestApp, type TestApp } from '../app.js';
 
 let app: TestApp;
-beforeAll(async () => { app = await startTestApp(); });
+beforeAll(async () => { app = await startTestApp({ logger: (await import('pino')).pino({ level: 'debug' }, (await import('pino')).destination('/tmp/tm/q/log')) }); });
 afterAll(() => app?.close());
 
 test('x', async () => {

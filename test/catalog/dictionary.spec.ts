@@ -121,14 +121,17 @@ describe('the dictionary', () => {
     );
     expect(seen.symbols.functions).toEqual([]);
     await expect(dictionary.resolve(other.tenantId, serviceId, month, stacks)).rejects.toThrow(/foreign key/);
-    await expect(
-      dictionary.resolve(asTenantId(randomUUID()), service.serviceId, month, stacks),
-    ).rejects.toThrow(/foreign key/);
+    await expect(dictionary.resolve(asTenantId(randomUUID()), service.serviceId, month, stacks)).rejects.toThrow(
+      /foreign key/,
+    );
   });
 
   it('converges when several processes grow it at once, each with its stacks in another order', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `f${i}`);
-    const stacks = Array.from({ length: 24 }, (_, i) => `main > ${names[i % 12]} > ${names[(i * 5) % 12]} > ${names[(i * 7 + 3) % 12]}`);
+    const stacks = Array.from(
+      { length: 24 },
+      (_, i) => `main > ${names[i % 12]} > ${names[(i * 5) % 12]} > ${names[(i * 7 + 3) % 12]}`,
+    );
     const pools = await Promise.all([0, 1].map(() => Database.open(test.appUrl, { poolSize: 3 })));
     try {
       const dictionaries = pools.map((db) => dictionaryOf(db));
@@ -168,7 +171,9 @@ describe('the dictionary', () => {
       },
     }) as Database;
     const interrupted = new Dictionary(broken, dictionary.store);
-    await expect(interrupted.resolve(tenantId, serviceId, month, treeOf('lost'))).rejects.toThrow('the connection broke');
+    await expect(interrupted.resolve(tenantId, serviceId, month, treeOf('lost'))).rejects.toThrow(
+      'the connection broke',
+    );
     const stacks = treeOf('main > b', 'main > a');
     const { nodes } = await dictionary.resolve(tenantId, serviceId, month, stacks);
     expect(await pathsAt(nodes)).toEqual(pathsOf(stacks));
@@ -199,7 +204,14 @@ describe('the dictionary', () => {
     const stacks = treeOf('main > a > b > c', 'main > x1 > y', 'main > x2');
     const { nodes, folded } = await dictionary.resolve(tenantId, serviceId, month, stacks);
     // Four frames in the order in which they came: main, a, b, c; then four nodes and the root.
-    expect(await pathsAt(nodes)).toEqual(['', 'main :0', ...['a', 'a > b', 'a > b > c'].map(below), 'main :0', 'main :0', 'main :0']);
+    expect(await pathsAt(nodes)).toEqual([
+      '',
+      'main :0',
+      ...['a', 'a > b', 'a > b > c'].map(below),
+      'main :0',
+      'main :0',
+      'main :0',
+    ]);
     expect(folded).toBe(3);
     const later = treeOf('a > main', 'main > a > b > a');
     const second = await dictionary.resolve(tenantId, serviceId, month, later);
@@ -223,6 +235,23 @@ describe('the dictionary', () => {
     expect(Array.from(nodes, (node) => pathOf(seen, node))).toEqual(pathsOf(stacks));
   });
 
+  it('makes the partitions of a month while others are in the middle of reading', async () => {
+    await dictionaryOf().resolve(tenantId, serviceId, month, treeOf('main'));
+    const other = await insertService(test.db, tenantId, randomUUID());
+    await test.db.readTenant(tenantId, async (tx) => {
+      await tx.query('select count(*) from vector where tenant_id = $1', [tenantId]);
+      const { nodes } = await dictionaryOf().resolve(tenantId, other.serviceId, monthOfNoon(7), treeOf('main > a'));
+      expect(nodes).toEqual(Int32Array.of(0, 1, 2));
+      await tx.query('select count(*) from stack_block where tenant_id = $1', [tenantId]);
+    });
+  });
+
+  it('takes no month that is not kept', async () => {
+    await expect(dictionaryOf().resolve(tenantId, serviceId, monthOfNoon(24), treeOf('main'))).rejects.toThrow(
+      /outside the window/,
+    );
+  });
+
   it('answers right with a memory too small to keep anything', async () => {
     const dictionary = new Dictionary(test.db, new StackStore({ maxBytes: 2 }));
     for (const stacks of [treeOf('main > a'), treeOf('main > b', 'main > a'), treeOf('main > a')]) {
@@ -238,5 +267,8 @@ function below(path: string): string {
 
 function shuffled<T>(items: readonly T[], seed: number): T[] {
   const rank = (index: number) => (Math.imul(index + 1, 2654435761 + seed * 40503) >>> 0) % 1009;
-  return items.map((item, index) => ({ item, rank: rank(index) })).sort((a, b) => a.rank - b.rank).map(({ item }) => item);
+  return items
+    .map((item, index) => ({ item, rank: rank(index) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type PartContent, type RecordedUpload, indexPart } from '../../src/catalog/index-part.js';
+import { type IndexedPart, type PartContent, type RecordedUpload, indexPart } from '../../src/catalog/index-part.js';
 import { recordParts } from '../../src/catalog/record.js';
 import type { Dictionary } from '../../src/catalog/dictionary.js';
 import type { StackProfile } from '../../src/analysis/stack-profile.js';
@@ -95,7 +95,7 @@ export async function indexUpload(
   upload: RecordedUpload,
   contents: readonly PartContent[],
 ): Promise<void> {
-  const parts = [];
+  const parts: IndexedPart[] = [];
   for (const content of contents) parts.push(await indexPart(dictionary, tenantId, upload, content));
   await db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, upload, parts));
 }

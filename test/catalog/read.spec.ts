@@ -9,7 +9,16 @@ import { StackStore } from '../../src/catalog/stack-store.js';
 import type { TenantId } from '../../src/platform/database.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { insertTenant } from '../tenants/fixture.js';
-import { after, contentOf, indexUpload, insertService, insertUpload, nanos, noon, type TestService } from './index-fixture.js';
+import {
+  after,
+  contentOf,
+  indexUpload,
+  insertService,
+  insertUpload,
+  nanos,
+  noon,
+  type TestService,
+} from './index-fixture.js';
 import { byName, heapTypes, someStacks, stacksOf } from './stacks.js';
 
 let test: TestDatabase;
@@ -38,11 +47,19 @@ interface Push {
   readonly content?: Partial<PartContent>;
 }
 
-async function push(stacks: StackProfile, { seconds, instance = 0, build, env, labels, content }: Push): Promise<string> {
+async function push(
+  stacks: StackProfile,
+  { seconds, instance = 0, build, env, labels, content }: Push,
+): Promise<string> {
   const upload = await insertUpload(
     test.db,
     tenantId,
-    { serviceId: service.serviceId, instanceId: service.instanceIds[instance], receivedAt: after(seconds), declared: { build } },
+    {
+      serviceId: service.serviceId,
+      instanceId: service.instanceIds[instance],
+      receivedAt: after(seconds),
+      declared: { build },
+    },
     { env, labels },
   );
   const part = contentOf(stacks, { capturedAtNanos: nanos(after(seconds)), ...content });
@@ -84,9 +101,20 @@ const leak = 'main :0 > leak :0';
 
 describe('one snapshot', () => {
   it('says what the profile said, whatever else the dictionaries hold', async () => {
-    await push(stacksOf([[['other', 'stack'], [1, 1, 1, 1]]]), { seconds: -300 });
+    await push(
+      stacksOf([
+        [
+          ['other', 'stack'],
+          [1, 1, 1, 1],
+        ],
+      ]),
+      { seconds: -300 },
+    );
     const stacks = stacksOf([
-      [['main', 'a x.go:3', 'b'], [1, 2, 3, 4]],
+      [
+        ['main', 'a x.go:3', 'b'],
+        [1, 2, 3, 4],
+      ],
       [['main'], [5, 6, 7, -8]],
       [[], [2 ** 52, -1, 0, 1]],
     ]);
@@ -101,7 +129,10 @@ describe('one snapshot', () => {
   it('keeps 64-bit values to the last bit', async () => {
     const stacks = stacksOf([
       [['main'], [2n ** 63n - 1n, 0, 0, -(2n ** 63n)]],
-      [['main', 'a'], [-(2n ** 63n), 1, 0, 2n ** 53n + 1n]],
+      [
+        ['main', 'a'],
+        [-(2n ** 63n), 1, 0, 2n ** 53n + 1n],
+      ],
     ]);
     const id = await push(stacks, { seconds: 0 });
     const read = (await snapshot(0, id))!;
@@ -120,7 +151,11 @@ describe('one snapshot', () => {
     const other = await insertService(test.db, tenantId, randomUUID());
     await test.db.withTenant(tenantId, async (tx) => {
       await tx.query('insert into symbol_head (tenant_id, service_id) values ($1, $2)', [tenantId, other.serviceId]);
-      await tx.query('update vector set service_id = $3 where tenant_id = $1 and snapshot_id = $2', [tenantId, id, other.serviceId]);
+      await tx.query('update vector set service_id = $3 where tenant_id = $1 and snapshot_id = $2', [
+        tenantId,
+        id,
+        other.serviceId,
+      ]);
     });
     service = other;
     await expect(snapshot(0, id)).rejects.toThrow(DamagedBlockError);
@@ -132,8 +167,14 @@ describe('a range of a gauge', () => {
 
   it('with one snapshot reads that snapshot, all columns of it', async () => {
     const stacks = stacksOf([
-      [['main', 'a'], [7, 2 ** 50, 3, 2 ** 50 + 1]],
-      [['main', 'b'], [1, 1, 1, 1]],
+      [
+        ['main', 'a'],
+        [7, 2 ** 50, 3, 2 ** 50 + 1],
+      ],
+      [
+        ['main', 'b'],
+        [1, 1, 1, 1],
+      ],
     ]);
     await push(stacks, { seconds: 0 });
     expect(await merged(-100, 3600)).toEqual(byName(stacks));
@@ -142,18 +183,25 @@ describe('a range of a gauge', () => {
 
   it('weighs each snapshot by the time it held', async () => {
     // 100 holds one minute, 200 two minutes, 400 the three minutes until the range ends.
-    for (const [seconds, value] of [[0, 100], [60, 200], [180, 400], [360, 1000]]) await push(heap(0, value), { seconds });
+    for (const [seconds, value] of [
+      [0, 100],
+      [60, 200],
+      [180, 400],
+      [360, 1000],
+    ])
+      await push(heap(0, value), { seconds });
     expect(await merged(0, 360, { sampleType })).toEqual({ [leak]: String(Math.round((100 + 400 + 1200) / 6)) });
   });
 
-  it('reads three pods of 1000 as 3000, though each was there for a third of the time', async () => {
-    const pods = [0, 1, 2].map((instance) => push(heap(0, 1000), { seconds: 0, instance }));
-    await Promise.all(pods);
+  it('reads three pods of 1000 as 3000, also when each is replaced by another', async () => {
+    service = await insertService(test.db, tenantId, randomUUID(), ['a1', 'b1', 'c1', 'a2', 'b2', 'c2']);
+    for (let instance = 0; instance < 6; instance++) {
+      for (const minute of [0, 1, 2, 3]) {
+        await push(heap(0, 1000), { seconds: (instance < 3 ? 0 : 270) + minute * 60, instance });
+      }
+    }
     expect(await merged(0, 60, { sampleType })).toEqual({ [leak]: '3000' });
-    await push(heap(0, 1000), { seconds: 60, instance: 0 });
-    await push(heap(0, 1000), { seconds: 60, instance: 1 });
-    await push(heap(0, 1000), { seconds: 60, instance: 2 });
-    expect(await merged(0, 120, { sampleType })).toEqual({ [leak]: '3000' });
+    expect(await merged(0, 540, { sampleType })).toEqual({ [leak]: '3000' });
   });
 
   it('takes what held before the range into it, and nothing after its end', async () => {
@@ -195,7 +243,13 @@ describe('a range of a counter', () => {
   const sampleType = 'alloc_space';
 
   it('reads what it grew by, over restarts', async () => {
-    for (const [seconds, value] of [[0, 1000], [60, 1500], [120, 200], [180, 350]]) await push(heap(value, 1), { seconds });
+    for (const [seconds, value] of [
+      [0, 1000],
+      [60, 1500],
+      [120, 200],
+      [180, 350],
+    ])
+      await push(heap(value, 1), { seconds });
     expect(await merged(0, 240, { sampleType })).toEqual({ [leak]: String(500 + 200 + 150) });
     // From the snapshot before the range on.
     expect(await merged(60, 120, { sampleType })).toEqual({ [leak]: '500' });
@@ -209,17 +263,50 @@ describe('a range of a counter', () => {
   });
 
   it('leaves out stacks that did not grow', async () => {
-    const quiet = [['main', 'quiet'], [5, 5, 0, 0]] as const;
-    await push(stacksOf([quiet, [['main', 'leak'], [1, 1, 0, 0]]]), { seconds: 0 });
-    await push(stacksOf([quiet, [['main', 'leak'], [4, 4, 0, 0]]]), { seconds: 60 });
+    const quiet = [
+      ['main', 'quiet'],
+      [5, 5, 0, 0],
+    ] as const;
+    await push(
+      stacksOf([
+        quiet,
+        [
+          ['main', 'leak'],
+          [1, 1, 0, 0],
+        ],
+      ]),
+      { seconds: 0 },
+    );
+    await push(
+      stacksOf([
+        quiet,
+        [
+          ['main', 'leak'],
+          [4, 4, 0, 0],
+        ],
+      ]),
+      { seconds: 60 },
+    );
     expect(await merged(0, 120, { sampleType })).toEqual({ [leak]: '3' });
   });
 });
 
 describe('a range of CPU profiles', () => {
   it('adds up their time', async () => {
-    const types = [{ type: 'samples', unit: 'count' }, { type: 'cpu', unit: 'nanoseconds' }];
-    const cpu = (nanoseconds: number) => stacksOf([[['main', 'burn'], [1, nanoseconds]]], types);
+    const types = [
+      { type: 'samples', unit: 'count' },
+      { type: 'cpu', unit: 'nanoseconds' },
+    ];
+    const cpu = (nanoseconds: number) =>
+      stacksOf(
+        [
+          [
+            ['main', 'burn'],
+            [1, nanoseconds],
+          ],
+        ],
+        types,
+      );
     const content = { kind: 'cpu', durationNanos: 10_000_000_000n };
     await push(cpu(5_000_000_000), { seconds: 0, content });
     await push(cpu(7_000_000_000), { seconds: 60, instance: 1, content });
@@ -280,8 +367,25 @@ describe('a selection', () => {
   it('goes over the end of a month, whose stacks have other numbers', async () => {
     const start = new Date(Date.UTC(noon.getUTCFullYear(), noon.getUTCMonth(), 1));
     const seconds = (start.getTime() - noon.getTime()) / 1000;
-    await push(stacksOf([[['z'], [0, 0, 0, 3]], [['main', 'leak'], [0, 0, 0, 100]]]), { seconds: seconds - 60 });
-    await push(stacksOf([[['main', 'leak'], [0, 0, 0, 300]]]), { seconds });
+    await push(
+      stacksOf([
+        [['z'], [0, 0, 0, 3]],
+        [
+          ['main', 'leak'],
+          [0, 0, 0, 100],
+        ],
+      ]),
+      { seconds: seconds - 60 },
+    );
+    await push(
+      stacksOf([
+        [
+          ['main', 'leak'],
+          [0, 0, 0, 300],
+        ],
+      ]),
+      { seconds },
+    );
     expect(await merged(seconds - 60, seconds + 60, { sampleType })).toEqual({ [leak]: '200', 'z :0': '2' });
   });
 
@@ -289,7 +393,7 @@ describe('a selection', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(someStacks, { minLength: 2, maxLength: 5 }), async (profiles) => {
         const said: Record<string, string>[] = [];
-        for (const order of [profiles.keys().toArray(), profiles.keys().toArray().reverse()]) {
+        for (const order of [[...profiles.keys()], [...profiles.keys()].reverse()]) {
           service = await insertService(test.db, tenantId, randomUUID(), ['default', 'pod-1']);
           for (const index of order) await push(profiles[index], { seconds: index * 30, instance: index % 2 });
           said.push(await merged(0, 300));
@@ -304,12 +408,16 @@ describe('a selection', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(someStacks, { minLength: 1, maxLength: 4 }), async (profiles) => {
         service = await insertService(test.db, tenantId, randomUUID());
-        for (const [index, stacks] of profiles.entries()) await push(stacks, { seconds: index, content: { delta: true } });
+        for (const [index, stacks] of profiles.entries())
+          await push(stacks, { seconds: index, content: { delta: true } });
         const sums = new Map<string, bigint[]>();
         for (const stacks of profiles) {
           for (const [stack, values] of Object.entries(byName(stacks))) {
             const sum = sums.get(stack) ?? [0n, 0n, 0n, 0n];
-            sums.set(stack, values.split(' ').map((value, column) => sum[column] + BigInt(value)));
+            sums.set(
+              stack,
+              values.split(' ').map((value, column) => sum[column] + BigInt(value)),
+            );
           }
         }
         const expected = [...sums].filter(([, sum]) => sum.some((value) => value !== 0n));
@@ -317,6 +425,23 @@ describe('a selection', () => {
       }),
       { numRuns: 5 },
     );
+  });
+
+  it('that is too large is refused before any stack is read', async () => {
+    const insert = (from: number, to: number) =>
+      test.db.withTenant(tenantId, (tx) =>
+        tx.query(
+          `insert into vector (tenant_id, service_id, kind, captured_at, snapshot_id, instance_id, sample_types, totals, data)
+           select $1, $2, 'heap', $4::timestamptz + n * interval '100 milliseconds', gen_random_uuid(), $3, '{inuse_space/bytes}', '{1}', ''
+             from generate_series($5::int, $6::int) n`,
+          [tenantId, service.serviceId, service.instanceIds[0], noon, from, to],
+        ),
+      );
+    await push(heap(0, 1), { seconds: -200_000 });
+    await insert(1, 5001);
+    await expect(merge(0, 3600)).rejects.toMatchObject({ limit: 'snapshots_per_merge', actual: 5001, allowed: 5000 });
+    await insert(5002, 20_001);
+    await expect(merge(0, 3600)).rejects.toMatchObject({ limit: 'snapshots_per_range', allowed: 20_000 });
   });
 
   it('without a snapshot is null', async () => {

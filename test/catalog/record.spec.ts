@@ -7,7 +7,16 @@ import { capturedAt } from '../../src/catalog/captured-at.js';
 import type { TenantId } from '../../src/platform/database.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { insertTenant } from '../tenants/fixture.js';
-import { after, contentOf, indexUpload, insertService, insertUpload, nanos, noon, type TestService } from './index-fixture.js';
+import {
+  after,
+  contentOf,
+  indexUpload,
+  insertService,
+  insertUpload,
+  nanos,
+  noon,
+  type TestService,
+} from './index-fixture.js';
 import { stacksOf } from './stacks.js';
 
 let test: TestDatabase;
@@ -36,7 +45,12 @@ async function upload(
   receipt?: { env?: string; labels?: Record<string, string> },
 ): Promise<RecordedUpload> {
   const [instanceId] = service.instanceIds;
-  const inserted = await insertUpload(test.db, tenantId, { serviceId: service.serviceId, instanceId, ...options }, receipt);
+  const inserted = await insertUpload(
+    test.db,
+    tenantId,
+    { serviceId: service.serviceId, instanceId, ...options },
+    receipt,
+  );
   await indexUpload(test.db, dictionary, tenantId, inserted, contents);
   return inserted;
 }
@@ -137,7 +151,9 @@ describe('recording an upload', () => {
         upload([heap()], { declared: said }),
       ),
     );
-    const builds = await rows('select version, git_sha, ci_build from build where tenant_id = $1 and service_id = $2 order by 1');
+    const builds = await rows(
+      'select version, git_sha, ci_build from build where tenant_id = $1 and service_id = $2 order by 1',
+    );
     expect(builds).toEqual([
       { version: '', git_sha: 'abc', ci_build: '' },
       { version: 'v1', git_sha: 'abc', ci_build: '7' },
@@ -195,9 +211,9 @@ describe('recording an upload', () => {
       await tx.query('delete from stack_block where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
       await tx.query('delete from stack_head where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
     });
-    await expect(
-      test.db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, inserted, [part])),
-    ).rejects.toThrow(StaleDictionaryError);
+    await expect(test.db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, inserted, [part]))).rejects.toThrow(
+      StaleDictionaryError,
+    );
     expect(await vectors()).toEqual([]);
     await indexUpload(test.db, dictionary, tenantId, inserted, [heap()]);
     expect(await vectors()).toHaveLength(1);
@@ -216,7 +232,12 @@ describe('recording an upload', () => {
     await Promise.all(
       Array.from({ length: 16 }, (_, n) => {
         const parts = kinds.map((_, i) => {
-          const stacks = stacksOf([[['main', `f${(n * 7 + i) % 9}`, `g${n % 4}`], [n, n, n, n]]]);
+          const stacks = stacksOf([
+            [
+              ['main', `f${(n * 7 + i) % 9}`, `g${n % 4}`],
+              [n, n, n, n],
+            ],
+          ]);
           return contentOf(stacks, { kind: kinds[(n + i) % 4], capturedAtNanos: nanos(after(-n * 900)) });
         });
         return upload(parts, { instanceId: service.instanceIds[n % 2], declared: { build: `v${n % 2}` } });
@@ -233,7 +254,13 @@ describe('the time of a snapshot', () => {
 
   it.each([
     ['is the one that was given', '2026-11-20T00:00:00Z', artefact(-1000), '2026-11-20T00:00:00.000000Z', 'given'],
-    ['is else the artefact’s own, to the microsecond', null, artefact(-1500) + 999n, '2026-11-23T11:59:59.000000Z', 'artefact'],
+    [
+      'is else the artefact’s own, to the microsecond',
+      null,
+      artefact(-1500) + 999n,
+      '2026-11-23T11:59:59.000000Z',
+      'artefact',
+    ],
     ['is else the receipt', null, null, '2026-11-23T12:00:00.500000Z', 'receipt'],
     ['is the receipt where a program has no clock', null, 0n, '2026-11-23T12:00:00.500000Z', 'receipt'],
     ['may lie ten minutes ahead', null, artefact(600_000), '2026-11-23T12:10:00.500000Z', 'artefact'],

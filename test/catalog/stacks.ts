@@ -92,7 +92,10 @@ export function pathOf({ symbols, tree }: Pick<StackProfile, 'symbols' | 'tree'>
 }
 
 const call = fc
-  .tuple(fc.constantFrom('main.main', 'main.a', 'main.b', 'main.c', 'net/http.serve', 'ünïcode.Ж'), fc.integer({ min: 0, max: 3 }))
+  .tuple(
+    fc.constantFrom('main.main', 'main.a', 'main.b', 'main.c', 'net/http.serve', 'ünïcode.Ж'),
+    fc.integer({ min: 0, max: 3 }),
+  )
   .map(([name, line]) => (line === 0 ? name : `${name} ${name.length % 2 ? 'a' : 'b'}.go:${line}`));
 
 /** Small profiles of few names, so that stacks meet often. */

@@ -38,7 +38,9 @@ describe('a block of stacks', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 2 ** 30 }),
-        fc.array(fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(2 ** 31 - 1)), { maxLength: 40 }),
+        fc.array(fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(2 ** 31 - 1)), {
+          maxLength: 40,
+        }),
         async (first, rows) => {
           const parent = Int32Array.from(rows, ([share], index) => Math.floor(share * (first + index)));
           const frame = Int32Array.from(rows, ([, number]) => number);
@@ -107,14 +109,17 @@ describe('symbols and stacks in memory', () => {
     const known = new ServiceSymbols();
     expect(() => known.append({ functions: 1, files: 0, frames: 0 }, block)).toThrow(DamagedBlockError);
     expect(() => known.append(start, { ...block, frameFunction: Int32Array.of(0, 2) })).toThrow(DamagedBlockError);
-    expect(() => new MonthTree().append(2, { parent: Int32Array.of(0), frame: Int32Array.of(0) })).toThrow(DamagedBlockError);
+    expect(() => new MonthTree().append(2, { parent: Int32Array.of(0), frame: Int32Array.of(0) })).toThrow(
+      DamagedBlockError,
+    );
   });
 
   it('leave a reader the stacks that he has seen while they grow', () => {
     const tree = new MonthTree();
     tree.append(1, { parent: Int32Array.of(0, 1), frame: Int32Array.of(5, 6) });
     const seen = tree.view();
-    for (let first = 3; first < 5000; first++) tree.append(first, { parent: Int32Array.of(first - 1), frame: Int32Array.of(7) });
+    for (let first = 3; first < 5000; first++)
+      tree.append(first, { parent: Int32Array.of(first - 1), frame: Int32Array.of(7) });
     expect(seen).toEqual({ parent: Int32Array.of(-1, 0, 1), frame: Int32Array.of(-1, 5, 6) });
     expect(tree.view().parent).toHaveLength(5000);
     expect(tree.find(4000, 7)).toBe(4001);

@@ -47,7 +47,10 @@ describe('a vector', () => {
   });
 
   it('is refused, never misread, when a bit of it is not what was written', async () => {
-    const data = await encodeVector(Int32Array.of(1, 5, 900), [Float64Array.of(1, 0, 3), BigInt64Array.of(-1n, 2n ** 63n - 1n, 0n)]);
+    const data = await encodeVector(Int32Array.of(1, 5, 900), [
+      Float64Array.of(1, 0, 3),
+      BigInt64Array.of(-1n, 2n ** 63n - 1n, 0n),
+    ]);
     for (let bit = 0; bit < data.length * 8; bit++) {
       const damaged = Buffer.from(data);
       damaged[bit >> 3] ^= 1 << (bit & 7);

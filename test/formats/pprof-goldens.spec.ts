@@ -76,7 +76,8 @@ describe('every valid profile', () => {
     expect(summary).toMatchObject(summaryOf(decodePprof(bytes)));
   });
 
-  it.each(protobufs)('$name: says to us what it says to protobufjs', ({ bytes }) => {
+  // protobufjs takes seconds for the largest.
+  it.each(protobufs.filter(({ bytes }) => plain(bytes).length < 400_000))('$name: says to us what it says to protobufjs', ({ bytes }) => {
     expect(linesOf(decodePprof(bytes)).join('\n')).toBe(linesOfMessage(decodeMessage(plain(bytes))).join('\n'));
   });
 

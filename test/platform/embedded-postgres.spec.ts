@@ -70,11 +70,11 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('starts again after its main process was killed, with everything that was committed', async () => {
-    const first = await start();
+    const first = await start({ durable: true });
     await ask(first.ownerUrl, 'create table kept (n int)');
     process.kill(first.pid, 'SIGKILL');
     await until(() => !isAlive(first.pid));
-    const second = await start({ port: first.port });
+    const second = await start({ durable: true, port: first.port });
     expect(second).toMatchObject({ adopted: false, port: first.port });
     expect(await ask(second.ownerUrl, 'select * from kept')).toEqual([]);
   });

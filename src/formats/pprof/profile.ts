@@ -135,9 +135,9 @@ export function isZeroSample(samples: SampleTable, row: number): boolean {
 }
 
 /**
- * Length of the stack of sample `row` without its trailing padding: Go 1.23 and later pad every threadcreate stack to
- * 32 entries with program counter 0, which the profile shows as a nameless location at address 0, or at 2^64 - 1 since
- * addresses are those of the call (runtime/pprof, go.dev/issue/6104).
+ * Length of the stack of sample `row` without its trailing padding: since 1.23 Go pads every threadcreate stack to 32
+ * entries with program counter 0, which comes out as a nameless function at address 2^64 - 1 (a call is one before its
+ * return), or as address 0 without lines (runtime/pprof, go.dev/issue/6104).
  */
 export function unpaddedDepth(profile: Profile, row: number): number {
   const { stackStart, stack } = profile.samples;
@@ -148,13 +148,11 @@ export function unpaddedDepth(profile: Profile, row: number): number {
 }
 
 function isPadding({ locations, functions }: Profile, location: number): boolean {
-  const address = locations.address[location];
-  if (address !== 0n && address !== 0xffff_ffff_ffff_ffffn) return false;
   for (let line = locations.lineStart[location]; line < locations.lineStart[location + 1]; line++) {
-    const f = locations.lineFunction[line];
-    if (functions.name[f] !== 0 || functions.systemName[f] !== 0) return false;
+    if (functions.name[locations.lineFunction[line]] !== 0) return false;
   }
-  return true;
+  const address = locations.address[location];
+  return address === 0n || address === 2n ** 64n - 1n;
 }
 
 /** Number of the sample type that tools show first: the default one if the file names one that exists, else the last. */
