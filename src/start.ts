@@ -9,12 +9,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './platform/config.js';
 import { Database } from './platform/database.js';
-import {
-  BoundedExpressAdapter,
-  closeGently,
-  refuseAmbiguous,
-  standardHeaders,
-} from './platform/http-server.js';
+import { BoundedExpressAdapter, closeGently, refuseAmbiguous, standardHeaders } from './platform/http-server.js';
 import { JsonBodyInterceptor } from './platform/json-body.interceptor.js';
 import { Lifecycle } from './platform/lifecycle.js';
 import { createLogger, LOGGER, NestLogger } from './platform/logger.js';
@@ -43,11 +38,15 @@ export interface RunningWorker {
 export async function startApi(options: StartOptions): Promise<RunningApi> {
   const { config } = options;
   const logger = options.logger ?? createLogger(config.logLevel);
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with({ ...options, logger }), new BoundedExpressAdapter(), {
-    logger: new NestLogger(logger),
-    bodyParser: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.with({ ...options, logger }),
+    new BoundedExpressAdapter(),
+    {
+      logger: new NestLogger(logger),
+      bodyParser: false,
+      abortOnError: false,
+    },
+  );
   try {
     configureHttp(app, logger);
     if (config.adminKey !== null) await bootstrap(app.get(Database), { adminKey: config.adminKey });

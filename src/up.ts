@@ -46,7 +46,8 @@ export async function up(): Promise<void> {
 async function startAll(stops: (() => Promise<void>)[], stop: () => Promise<void>): Promise<void> {
   let config = loadUpConfig();
   if (config.mode === 'embedded') config = await startDatabase(config, stops);
-  else if (config.migrationDatabaseUrl !== null) await migrate(config.migrationDatabaseUrl, new URL(config.databaseUrl).username);
+  else if (config.migrationDatabaseUrl !== null)
+    await migrate(config.migrationDatabaseUrl, new URL(config.databaseUrl).username);
   const createdKey = await ensureSomebodyCanEnter(config);
 
   const api = await startApi({ config });
@@ -114,7 +115,12 @@ async function ensureSomebodyCanEnter(config: Config): Promise<string | null> {
 
 async function greet(url: string, config: Config, createdKey: string | null): Promise<void> {
   const file = adminKeyFile(config);
-  const kept = createdKey ?? (await readFile(file, 'utf8').then((text) => text.trim(), () => null));
+  const kept =
+    createdKey ??
+    (await readFile(file, 'utf8').then(
+      (text) => text.trim(),
+      () => null,
+    ));
   say('');
   say(`Tidemark is up at ${url}`);
   if (createdKey !== null) say(`Admin key, made just now and kept in ${file}: ${createdKey}`);

@@ -117,5 +117,10 @@ export async function settle(db: Database): Promise<void> {
 
 /** Parser processes and query threads run the same sources as the tests. */
 function runTypescriptInChildren(): void {
-  process.execArgv.splice(0, process.execArgv.length, '--import', new URL('./run-typescript.mjs', import.meta.url).href);
+  process.execArgv.splice(
+    0,
+    process.execArgv.length,
+    '--import',
+    new URL('./run-typescript.mjs', import.meta.url).href,
+  );
 }

@@ -57,7 +57,9 @@ async function prepareExternal(superuserUrl: string): Promise<TestServer> {
     for (const role of Object.values(roles)) {
       const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role]);
       if (!rowCount) await client.query(`create role ${role} login`);
-      await client.query(`alter role ${role} login nosuperuser nobypassrls nocreatedb nocreaterole password '${password}'`);
+      await client.query(
+        `alter role ${role} login nosuperuser nobypassrls nocreatedb nocreaterole password '${password}'`,
+      );
     }
   });
   return {

@@ -18,7 +18,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const server = await testServer();
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = server.url('superuser', 'postgres');
-  await withClient(admin, (client) => client.query(`create database ${name} template ${server.template} owner tidemark_owner`));
+  await withClient(admin, (client) =>
+    client.query(`create database ${name} template ${server.template} owner tidemark_owner`),
+  );
   const appUrl = server.url('app', name);
   const db = await Database.open(appUrl, { poolSize: 4, applicationName: 'tidemark test' });
   return {

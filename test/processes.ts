@@ -26,7 +26,11 @@ export type Entry = 'main' | 'worker' | 'cli';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const runTypescript = new URL('./run-typescript.mjs', import.meta.url).href;
 
-export function startProcess(entry: Entry, env: Readonly<Record<string, string>>, args: readonly string[] = []): TestProcess {
+export function startProcess(
+  entry: Entry,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): TestProcess {
   const child = spawn(process.execPath, ['--import', runTypescript, `src/${entry}.ts`, ...args], {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
@@ -113,7 +117,16 @@ export interface TestRedis {
 /** A Redis of its own that keeps nothing. Ask `haveRedis` first. */
 export async function startRedis(): Promise<TestRedis> {
   const port = await closedPort();
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
+  const child = spawn('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]);
   const redis = observe(child);
   await redis.waitFor(/Ready to accept connections/);
   return {

@@ -114,9 +114,14 @@ export function groupSums(stacks: StackProfile, values: Int64Column, by: Granula
   });
   const cum = linearPass(values, (input) => {
     const sums = new Float64Array(count);
-    const totals = subtreeTotals(tree, nodes, input);
-    for (let node = 1; node < totals.length; node++) {
-      if (outermost[node] === 1) sums[groupOfFrame[tree.frame[node]]] += totals[node];
+    // As subtreeTotals, but a tree of a whole month has many nodes that this profile has nothing in.
+    const totals = new Float64Array(tree.parent.length);
+    for (let row = 0; row < nodes.length; row++) totals[nodes[row]] += input[row];
+    for (let node = nodes.at(-1) ?? 0; node > 0; node--) {
+      const total = totals[node];
+      if (total === 0) continue;
+      totals[tree.parent[node]] += total;
+      if (outermost[node] === 1) sums[groupOfFrame[tree.frame[node]]] += total;
     }
     return sums;
   });

@@ -92,8 +92,8 @@ const headBytes = 4096;
 export function sniff(head: Uint8Array): Sniffed | null {
   if (!isGzip(head)) return sniffHead(head);
   const inside = inflateHead(head, headBytes);
-  // A cut or broken head of which nothing comes out says no more than that it is gzip.
-  if (inside.length === 0 && head.length < 64) return null;
+  // Nothing comes out of a broken head, of one that is too short, and of an empty file: it says no more than gzip.
+  if (inside.length === 0) return null;
   const sniffed = sniffHead(inside);
   return sniffed === null ? null : { ...sniffed, gzip: true };
 }

@@ -66,7 +66,9 @@ export class ChildSupervisor {
       if (this.stopped) return;
       if (code === startExitCodes.config) return this.options.onHopeless();
       if (performance.now() - started > healthyMillis) this.backOffMillis = backOffMillisMin;
-      log(`the worker process ended (${signal ?? `exit code ${code}`}); it is started again in ${this.backOffMillis} ms`);
+      log(
+        `the worker process ended (${signal ?? `exit code ${code}`}); it is started again in ${this.backOffMillis} ms`,
+      );
       this.timer = setTimeout(() => this.start(), this.backOffMillis);
       this.backOffMillis = Math.min(this.backOffMillis * 2, backOffMillisMax);
     });

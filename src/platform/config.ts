@@ -98,7 +98,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const dataDir = path.resolve(read.text('TIDEMARK_DATA') ?? './data');
   const parallelism = os.availableParallelism();
   const databaseUrl = read.url('DATABASE_URL', ['postgres:', 'postgresql:']);
-  if (databaseUrl === null) read.fault('DATABASE_URL', 'is needed; or run "tidemark up", which brings its own PostgreSQL');
+  if (databaseUrl === null)
+    read.fault('DATABASE_URL', 'is needed; or run "tidemark up", which brings its own PostgreSQL');
   const failpoint = read.text('TIDEMARK_FAILPOINT');
   if (failpoint !== null) read.attempt('TIDEMARK_FAILPOINT', () => armFailpoint(failpoint));
   const config: Config = {
@@ -188,7 +189,8 @@ function readSecret(read: Reader, dataDir: string): string {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const secret = fs.readFileSync(file, 'utf8').trim();
-      if (secret.length < 32) throw new Error(`${file} is damaged; remove it, and cursors given out before become invalid`);
+      if (secret.length < 32)
+        throw new Error(`${file} is damaged; remove it, and cursors given out before become invalid`);
       return secret;
     }) ?? ''
   );

@@ -130,7 +130,7 @@ const asIs = (text: string): string => text;
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
   // pg turns a date into midnight of this machine's time zone; a day of the roll-ups must stay the day it is.
   if (oid === dateOid) return asIs;
-  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+  return pg.types.getTypeParser(oid, format as 'text');
 }
 
 const connectionErrors = new Set([

@@ -45,17 +45,15 @@ export function canEnter(folder: string, user: ServerUser): boolean {
  *
  * @throws EmbeddedPostgresError when the package is not installed
  */
-export function locateBinaries(
-  user: ServerUser | null,
-  sharedFolder: string,
-  packageFolder = findPackage(),
-): string {
+export function locateBinaries(user: ServerUser | null, sharedFolder: string, packageFolder = findPackage()): string {
   const folder = path.join(packageFolder, 'native');
   if (!user || (canEnter(path.join(folder, 'bin'), user) && canRead(path.join(folder, 'bin', 'postgres'), user))) {
     hydrateSymlinks(packageFolder, folder);
     return folder;
   }
-  const { version } = JSON.parse(fs.readFileSync(path.join(packageFolder, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(fs.readFileSync(path.join(packageFolder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return sharedCopy(folder, path.join(sharedFolder, `postgresql-${version}-${process.arch}`), packageFolder);
 }
 

@@ -6,7 +6,13 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { canEnter, EmbeddedPostgresError, locateBinaries, type ServerUser, unprivilegedUser } from './embedded-binaries.js';
+import {
+  canEnter,
+  EmbeddedPostgresError,
+  locateBinaries,
+  type ServerUser,
+  unprivilegedUser,
+} from './embedded-binaries.js';
 import { LockFile, Presence, isAlive, processName } from './process-files.js';
 
 /*
@@ -85,7 +91,7 @@ export async function startEmbeddedPostgres(
   dataDir: string,
   options: EmbeddedPostgresOptions = {},
 ): Promise<EmbeddedPostgres> {
-  const site = await prepareSite(path.resolve(dataDir), options);
+  const site = prepareSite(path.resolve(dataDir), options);
   const lock = new LockFile(path.join(site.home, 'lock'));
   const presence = new Presence(path.join(site.home, 'users'));
   return lock.whileHeld(async () => {
@@ -120,11 +126,11 @@ export async function startEmbeddedPostgres(
 
 /** Stops the server of a data folder whoever uses it; does nothing when none runs. */
 export async function stopEmbeddedPostgres(dataDir: string, options: EmbeddedPostgresOptions = {}): Promise<void> {
-  const site = await prepareSite(path.resolve(dataDir), options);
+  const site = prepareSite(path.resolve(dataDir), options);
   await new LockFile(path.join(site.home, 'lock')).whileHeld(() => stopServer(site));
 }
 
-async function prepareSite(dataDir: string, options: EmbeddedPostgresOptions): Promise<Site> {
+function prepareSite(dataDir: string, options: EmbeddedPostgresOptions): Site {
   const sharedFolder = options.sharedFolder ?? '/var/lib/tidemark';
   const user = unprivilegedUser();
   const binaries = locateBinaries(user, sharedFolder);
@@ -301,7 +307,9 @@ async function stopServer(site: Site): Promise<void> {
     await run(site, 'pg_ctl', ['stop', '-D', site.cluster, '-m', 'fast', '-w', '-t', '30']);
   } catch (error) {
     if (!isAlive(running.pid)) return;
-    site.options.log?.(`PostgreSQL did not stop in time (${(error as Error).message}); it will recover at its next start`);
+    site.options.log?.(
+      `PostgreSQL did not stop in time (${(error as Error).message}); it will recover at its next start`,
+    );
     await run(site, 'pg_ctl', ['stop', '-D', site.cluster, '-m', 'immediate', '-w', '-t', '10']);
   }
 }

@@ -29,7 +29,8 @@ export class HealthController {
   @Get('readyz')
   @Header('Cache-Control', 'no-store')
   async readyz(): Promise<{ status: 'ok' }> {
-    if (this.lifecycle.draining) throw new Problem('shutting-down', 'The process is draining.', { retryAfterSeconds: 5 });
+    if (this.lifecycle.draining)
+      throw new Problem('shutting-down', 'The process is draining.', { retryAfterSeconds: 5 });
     await this.database.acrossTenants((tx) => tx.query('select 1'));
     return { status: 'ok' };
   }

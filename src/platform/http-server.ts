@@ -28,7 +28,7 @@ export class BoundedExpressAdapter extends ExpressAdapter {
     server.maxHeadersCount = 200;
     server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
       continueWhenRead(request, response);
-      app(request as never, response as never);
+      app(request, response as Parameters<typeof app>[1]);
     });
     this.setHttpServer(server);
   }

@@ -26,8 +26,7 @@ export class JsonBodyInterceptor implements NestInterceptor {
 
 function takesBody(context: ExecutionContext): boolean {
   const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), context.getHandler().name) as
-    | Readonly<Record<string, unknown>>
-    | undefined;
+    Readonly<Record<string, unknown>> | undefined;
   return Object.keys(parameters ?? {}).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
 }
 

@@ -10,7 +10,10 @@ export const LOGGER = Symbol('logger');
 export const logContext = new AsyncLocalStorage<Readonly<Record<string, string>>>();
 
 /** One JSON object per line. The message is a constant, the data are fields; never keys, never contents of profiles. */
-export function createLogger(level: LogLevel, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): Logger {
+export function createLogger(
+  level: LogLevel,
+  destination: DestinationStream = pino.destination({ fd: 2, sync: true }),
+): Logger {
   return pino(
     {
       level,
@@ -38,7 +41,15 @@ function serializeError(error: unknown): unknown {
   }
   // The driver's detail ("Key (name)=(x) already exists") holds values, too.
   const { code, table, constraint } = error.driverError as Partial<Record<'code' | 'table' | 'constraint', string>>;
-  return { type: 'QueryFailedError', message: error.message, stack: error.stack, query: error.query, code, table, constraint };
+  return {
+    type: 'QueryFailedError',
+    message: error.message,
+    stack: error.stack,
+    query: error.query,
+    code,
+    table,
+    constraint,
+  };
 }
 
 /** Nest's own lines through our logger. */

@@ -6,7 +6,8 @@ const unitMillis: Readonly<Record<string, number>> = {
   w: 7 * 86_400_000,
 };
 
-const dateTime = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?(?:[Zz]|([+\- ])(\d\d):?(\d\d))?)?$/;
+const dateTime =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?(?:[Zz]|([+\- ])(\d\d):?(\d\d))?)?$/;
 
 /**
  * A moment as people and programs write it: RFC 3339 (`2026-11-23T15:04:05.5Z`; without a zone it is UTC; a date alone
@@ -24,7 +25,8 @@ export function findMoment(text: string, now: Date): Date | null {
   const millis = Date.UTC(year, month - 1, day, hour, minute, second, Math.floor(Number(m[7] ?? 0) * 1000));
   const written = new Date(millis);
   // Date.UTC carries over (31 February becomes 3 March); what was written must be what is understood.
-  if (written.getUTCMonth() !== month - 1 || written.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return null;
+  if (written.getUTCMonth() !== month - 1 || written.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
+    return null;
   // A "+" that was not percent-encoded arrives as a space.
   const zone = m[8] === undefined ? 0 : (m[8] === '-' ? 1 : -1) * (Number(m[9]) * 60 + Number(m[10]));
   return valid(millis + zone * 60_000);

@@ -25,7 +25,12 @@ export interface PlatformOptions {
 @Global()
 @Module({})
 export class PlatformModule {
-  static forRoot({ config, logger = createLogger(config.logLevel), clock = systemClock, http }: PlatformOptions): DynamicModule {
+  static forRoot({
+    config,
+    logger = createLogger(config.logLevel),
+    clock = systemClock,
+    http,
+  }: PlatformOptions): DynamicModule {
     return {
       module: PlatformModule,
       controllers: http ? [HealthController] : [],

@@ -48,7 +48,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   private record(problem: Problem, thrown: unknown): void {
     if (problem.status >= 500) this.logger.error({ err: thrown, problem: problem.code }, 'request failed');
-    else if (problem.cause !== undefined) this.logger.info({ err: problem.cause, problem: problem.code }, 'request refused');
+    else if (problem.cause !== undefined)
+      this.logger.info({ err: problem.cause, problem: problem.code }, 'request refused');
   }
 }
 
@@ -74,7 +75,11 @@ export function validationProblem(faults: readonly ValidationError[]): Problem {
 function validationErrors({ property, constraints, children }: ValidationError, parent: string): ProblemError[] {
   const pointer = `${parent}/${property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
   return [
-    ...Object.entries(constraints ?? {}).map(([constraint, detail]) => ({ pointer, code: kebabCase(constraint), detail })),
+    ...Object.entries(constraints ?? {}).map(([constraint, detail]) => ({
+      pointer,
+      code: kebabCase(constraint),
+      detail,
+    })),
     ...(children ?? []).flatMap((child) => validationErrors(child, pointer)),
   ];
 }
@@ -95,7 +100,9 @@ export function asProblem(thrown: unknown): Problem {
   if (hasCode(thrown, '57014')) {
     return new Problem('query-timeout', 'The query took too long.', { cause: thrown, retryAfterSeconds: 5 });
   }
-  return fromBodyParser(thrown) ?? new Problem('internal', 'Something went wrong here. It was logged.', { cause: thrown });
+  return (
+    fromBodyParser(thrown) ?? new Problem('internal', 'Something went wrong here. It was logged.', { cause: thrown })
+  );
 }
 
 function hasCode(thrown: unknown, code: string): boolean {

@@ -2,35 +2,39 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Whether a process with this number exists, whoever owns it. */
+/** Whether a process with this number runs, whoever owns it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
+  // One that has ended and waits to be reaped (for ever, in a container without an init) still has its number.
+  return readStat(pid)?.state !== 'Z';
 }
 
 /** The program's name where the system tells it (Linux), else null. */
 export function processName(pid: number): string | null {
-  try {
-    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return null; // No /proc here, or the process ended: the caller learns no name either way.
-  }
+  return readStat(pid)?.name ?? null;
 }
 
-/** Process numbers are used again; together with the start time (field 22 of proc(5) stat) they are not. */
+/** Process numbers are used again; together with the start time they are not. */
 function identityOf(pid: number): string {
-  let started = '';
+  return `${pid} ${readStat(pid)?.started ?? ''}`;
+}
+
+/** From proc(5) stat: name (2), state (3) and start time in ticks (22). Null without /proc, or when the process is gone. */
+function readStat(pid: number): { name: string; state: string; started: string } | null {
+  let stat: string;
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    // As above: without /proc the number alone has to do.
+    return null;
   }
-  return `${pid} ${started}`;
+  // The name is in parentheses and may hold some itself.
+  const end = stat.lastIndexOf(')');
+  const fields = stat.slice(end + 2).split(' ');
+  return { name: stat.slice(stat.indexOf('(') + 1, end), state: fields[0], started: fields[19] };
 }
 
 function livesStill(identity: string): boolean {

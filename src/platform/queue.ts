@@ -103,7 +103,11 @@ export function openWorker<Data>(
     await handler({ name: job.name, data: job.data });
   };
   const worker = settings.redisUrl
-    ? new Worker<Data, void>(name, process, { ...options, connection: redisConsumer(settings.redisUrl), prefix: 'tidemark' })
+    ? new Worker<Data, void>(name, process, {
+        ...options,
+        connection: redisConsumer(settings.redisUrl),
+        prefix: 'tidemark',
+      })
     : new Worker(
         name,
         process,

@@ -10,7 +10,7 @@ const errorLinesEveryMillis = 5_000;
 /** The queue ends of this process, with their errors counted and logged, and closed in order at the end. */
 @Injectable()
 export class Queues {
-  private readonly queues: JobQueue<unknown>[] = [];
+  private readonly queues: Pick<JobQueue<never>, 'close'>[] = [];
   private readonly workers: JobWorker[] = [];
 
   constructor(
@@ -21,7 +21,7 @@ export class Queues {
 
   queue<Data>(name: string): JobQueue<Data> {
     const queue = openQueue<Data>(this.config, name, this.errorListener(name));
-    this.queues.push(queue as JobQueue<unknown>);
+    this.queues.push(queue);
     return queue;
   }
 

@@ -114,14 +114,24 @@ function faultsOfTable(table: TableRow): string[] {
   if (!table.tenant) return [`table ${name} has no tenant_id and is not on the list of tables without one`];
   const faults: string[] = [];
   if (!table.enabled) faults.push(`row-level security of ${name} is off; call protect('${name}')`);
-  else if (!table.forced) faults.push(`row-level security of ${name} is not forced; alter table ${name} force row level security`);
+  else if (!table.forced)
+    faults.push(`row-level security of ${name} is not forced; alter table ${name} force row level security`);
   // Permissive policies are alternatives: one that is wider than the tenant's makes the tenant's worthless.
-  const wider = table.policies.filter((p) => p.permissive && ![p.using, p.check].every((e) => e === isolatingExpression || e === null));
+  const wider = table.policies.filter(
+    (p) => p.permissive && ![p.using, p.check].every((e) => e === isolatingExpression || e === null),
+  );
   const holds = table.policies.some(
-    (p) => p.permissive && p.command === '*' && p.toAll && p.using === isolatingExpression && p.check === isolatingExpression,
+    (p) =>
+      p.permissive &&
+      p.command === '*' &&
+      p.toAll &&
+      p.using === isolatingExpression &&
+      p.check === isolatingExpression,
   );
   if (!holds || wider.length > 0) {
-    faults.push(`${name} must have exactly the policy that protect('${name}') makes: USING and WITH CHECK (tenant_id = current_tenant())`);
+    faults.push(
+      `${name} must have exactly the policy that protect('${name}') makes: USING and WITH CHECK (tenant_id = current_tenant())`,
+    );
   }
   return faults;
 }
@@ -138,7 +148,8 @@ interface KeyRow {
  * point into another tenant, because its check is made without policies.
  */
 async function keyFaults(tx: Tx): Promise<string[]> {
-  const keys = await tx.query<KeyRow[]>(`
+  const keys = await tx.query<KeyRow[]>(
+    `
     select i.indexrelid::regclass::text as name, i.indrelid::regclass::text as "tableName",
            case when i.indisprimary then 'primary key' when i.indisunique then 'unique index' else 'index' end as kind,
            array(select pg_get_indexdef(i.indexrelid, n, true) from generate_series(1, i.indnkeyatts) n) as columns
@@ -152,10 +163,14 @@ async function keyFaults(tx: Tx): Promise<string[]> {
                    join pg_attribute f on f.attrelid = k.confrelid and f.attnum = u.m order by u.at)
       from pg_constraint k join pg_class c on c.oid = k.conrelid
      where k.contype = 'f' and c.relnamespace = 'public'::regnamespace
-     order by 1`, [ownTables]);
+     order by 1`,
+    [ownTables],
+  );
   return keys
     .filter((key) => key.columns[0] !== 'tenant_id' && !openIndexes.includes(key.name))
-    .map((key) => `${key.kind} ${key.name} of ${key.tableName} does not begin with tenant_id but with ${key.columns[0]}`);
+    .map(
+      (key) => `${key.kind} ${key.name} of ${key.tableName} does not begin with tenant_id but with ${key.columns[0]}`,
+    );
 }
 
 async function viewFaults(tx: Tx): Promise<string[]> {

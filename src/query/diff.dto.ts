@@ -1,6 +1,6 @@
 import { ApiProperty, IntersectionType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { type FilterOption, filterOptions } from '../analysis/filter.js';
 import { granularities, type Granularity } from '../analysis/grouping.js';
 import type { Change } from '../analysis/diff.js';
@@ -10,7 +10,7 @@ import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { instanceNamePattern, serviceNamePattern } from '../tenants/names.js';
 import { DrawingDto, labelsParameter, RankingDto, rankings, StackOptionsDto } from './selection.dto.js';
 import { StacksSourceDto } from './stacks.dto.js';
-import { IsLabels, IsMoment } from './validators.js';
+import { IsLabels, IsMoment, IsOneOf } from './validators.js';
 
 export const changes = ['new', 'gone', 'grown', 'shrunk', 'same'] as const satisfies readonly Change[];
 
@@ -98,7 +98,7 @@ export class SidesDto {
 
   /** What kind of profile a service's side is; by default what the other side is, else `heap`. */
   @IsOptional()
-  @IsIn(kinds)
+  @IsOneOf(kinds)
   kind?: Kind;
 }
 

@@ -11,12 +11,10 @@ export const NeedsIndexed = () =>
     ApiResponse({
       status: 409,
       description: 'The snapshot is not indexed yet; Retry-After says when to ask again.',
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
     }),
     ApiResponse({
       status: 422,
       description: 'The snapshot was rejected (the problem says why), or a parameter is not what it must be.',
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDto' } } },
     }),
   );
 

@@ -1,6 +1,6 @@
 import { ApiProperty, type ApiPropertyOptions, IntersectionType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { defaultMaxNodes } from '../analysis/flame-graph.js';
 import { granularities, type Granularity } from '../analysis/grouping.js';
 import type { SortedBy } from '../analysis/top.js';
@@ -8,7 +8,7 @@ import { type Kind, kinds } from '../formats/kind.js';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { instanceNamePattern } from '../tenants/names.js';
 import type { FlameNames } from './query-request.js';
-import { IsLabels, IsMoment } from './validators.js';
+import { IsLabels, IsMoment, IsOneOf } from './validators.js';
 
 export const rankings = ['flat', 'cum'] as const satisfies readonly SortedBy[];
 
@@ -75,7 +75,7 @@ export class KindDto {
    * @example heap
    */
   @IsOptional()
-  @IsIn(kinds)
+  @IsOneOf(kinds)
   kind?: Kind;
 }
 
@@ -118,12 +118,12 @@ export class StackOptionsDto {
 export class RankingDto {
   /** What a row is. */
   @IsOptional()
-  @IsIn(granularities)
+  @IsOneOf(granularities)
   by: Granularity = 'function';
 
   /** By which number the rows are ranked: what a frame holds itself, or with all it calls. */
   @IsOptional()
-  @IsIn(rankings)
+  @IsOneOf(rankings)
   sort: SortedBy = 'flat';
 }
 
@@ -132,7 +132,7 @@ export const flameNames = ['function', 'line'] as const satisfies readonly Flame
 export class DrawingDto {
   /** What a box is. */
   @IsOptional()
-  @IsIn(flameNames)
+  @IsOneOf(flameNames)
   by: FlameNames = 'function';
 
   /** How many boxes at most; smaller branches are summed up in one `other` per parent. */

@@ -1,12 +1,13 @@
 import { ApiProperty, IntersectionType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { serviceNamePattern } from '../tenants/names.js';
 import type { ProblemBody } from '../platform/problem.js';
 import { ProblemDto } from './problem.dto.js';
 import { KindDto, SelectorsDto } from './selection.dto.js';
 import { type UploadState, uploadStates } from './snapshots.js';
+import { IsOneOf } from './validators.js';
 
 class SnapshotFiltersDto {
   /** Snapshots of this service only. */
@@ -16,7 +17,7 @@ class SnapshotFiltersDto {
 
   /** Snapshots in this state only. */
   @IsOptional()
-  @IsIn(uploadStates)
+  @IsOneOf(uploadStates)
   state?: UploadState;
 }
 
@@ -92,9 +93,9 @@ export class SnapshotDetailsDto {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' } })
   counts: Readonly<Record<string, number>>;
   /** What is odd about it though it is valid. */
-  warnings: readonly NoteDto[];
+  warnings: NoteDto[];
   /** What the index does not hold apart, though the totals contain it. */
-  losses: readonly NoteDto[];
+  losses: NoteDto[];
 }
 
 export class SnapshotDto {

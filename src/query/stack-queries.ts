@@ -7,7 +7,7 @@ import {
   topAnswer,
 } from '../analysis/answers.js';
 import { diffFlameGraph, diffStacks, diffTable, type StackDiff } from '../analysis/diff.js';
-import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
+import { compileFilter, filterStacks, type StackFilter } from '../analysis/filter.js';
 import { flameGraph } from '../analysis/flame-graph.js';
 import { foldedStacks } from '../analysis/folded.js';
 import { absoluteSumOf } from '../analysis/exact.js';
@@ -53,8 +53,9 @@ export class StackQueries {
   }
 
   private async top(tenantId: TenantId, { source, options, part }: RequestOf<'top'>): Promise<object> {
+    const filter = compileFilter(options);
     const loaded = await this.load(tenantId, source, options.sampleType ?? '');
-    const { stacks, unmatched, sampleType, total } = choose(loaded, options);
+    const { stacks, unmatched, sampleType, total } = choose(loaded, options, filter);
     const table = top(stacks, { sampleType, total, ...part });
     return {
       source: describe(source, loaded),
@@ -66,14 +67,17 @@ export class StackQueries {
 
   private async flameGraph(tenantId: TenantId, request: RequestOf<'flamegraph'>): Promise<object> {
     const { source, options, by, maxNodes } = request;
+    const filter = compileFilter(options);
     const loaded = await this.load(tenantId, source, options.sampleType ?? '');
-    const { stacks, unmatched, sampleType, total } = choose(loaded, options);
+    const { stacks, unmatched, sampleType, total } = choose(loaded, options, filter);
     const flame = flameGraph(stacks, sampleType, { by, maxNodes });
     return { source: describe(source, loaded), unmatched, ...flameGraphAnswer(flame, total) };
   }
 
   private async folded(tenantId: TenantId, { source, options }: RequestOf<'folded'>): Promise<QueryAnswer> {
-    const { stacks, sampleType } = choose(await this.load(tenantId, source, options.sampleType ?? ''), options);
+    const filter = compileFilter(options);
+    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
+    const { stacks, sampleType } = choose(loaded, options, filter);
     return { contentType: 'text/plain; charset=utf-8', body: new TextEncoder().encode(foldedStacks(stacks, sampleType)) };
   }
 
@@ -135,11 +139,9 @@ export class StackQueries {
 }
 
 /** The stacks that match, the column that was asked for, and what 100 % of it is before any pattern. */
-function choose({ stacks: all, defaultSampleType }: LoadedStacks, options: StackOptions) {
-  const filter = compileFilter(options);
-  const sampleType = sampleTypeIndex(all.sampleTypes, options.sampleType, defaultSampleType);
-  const { stacks, unmatched }: { stacks: typeof all; unmatched: readonly FilterOption[] } = filterStacks(all, filter);
-  return { stacks, unmatched, sampleType, total: absoluteSumOf(all.values[sampleType]) };
+function choose({ stacks, defaultSampleType }: LoadedStacks, options: StackOptions, filter: StackFilter) {
+  const sampleType = sampleTypeIndex(stacks.sampleTypes, options.sampleType, defaultSampleType);
+  return { ...filterStacks(stacks, filter), sampleType, total: absoluteSumOf(stacks.values[sampleType]) };
 }
 
 function describe(source: StacksSource, { coverage }: LoadedStacks): StacksSourceDto {

@@ -1,10 +1,10 @@
 import { ApiProperty, IntersectionType } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import type { Stat } from '../analysis/timeline-buckets.js';
 import type { Semantics } from '../analysis/timeline.js';
 import { instanceNamePattern } from '../tenants/names.js';
 import { KindDto, TimeRangeDto } from './selection.dto.js';
-import { IsStep } from './validators.js';
+import { IsOneOf, IsStep } from './validators.js';
 
 export const stats = ['mean', 'last', 'max'] as const satisfies readonly Stat[];
 export const meanings = ['gauge', 'counter', 'delta', 'cpu'] as const satisfies readonly Semantics[];
@@ -21,7 +21,7 @@ class SeriesDto {
 
   /** Of a gauge in each step: its mean over time, its last value or its greatest. Counters are what they grew by. */
   @IsOptional()
-  @IsIn(stats)
+  @IsOneOf(stats)
   stat: Stat = 'mean';
 
   /**
@@ -46,12 +46,12 @@ class ServiceSeriesDto {
 
   /** Of the function: what it holds itself, or with all it calls. */
   @IsOptional()
-  @IsIn(['flat', 'cum'])
+  @IsOneOf(['flat', 'cum'])
   value: 'flat' | 'cum' = 'cum';
 
   /** One series per instance or build; those beyond the first 50 are summed up in one more. */
   @IsOptional()
-  @IsIn(['instance', 'build'])
+  @IsOneOf(['instance', 'build'])
   by?: 'instance' | 'build';
 
   /** One instance only. */
@@ -69,7 +69,7 @@ class ServiceSeriesDto {
 class TeamSeriesDto {
   /** One series per service; those beyond the first 50 are summed up in one more. */
   @IsOptional()
-  @IsIn(['service'])
+  @IsOneOf(['service'])
   by?: 'service';
 }
 

@@ -1,10 +1,17 @@
-import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { applyDecorators } from '@nestjs/common';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, ValidateBy, type ValidationOptions } from 'class-validator';
 import { findMoment, findSeconds } from '../platform/moment.js';
 
 const anyNow = new Date(0);
 const maxLabels = 32;
 const maxLabelNameLength = 128;
 const maxLabelValueLength = 1024;
+
+/** One of a list of words, which the description of the API then names. */
+export function IsOneOf(words: readonly string[]): PropertyDecorator {
+  return applyDecorators(IsIn(words), ApiPropertyOptional({ enum: words }));
+}
 
 export function IsMoment(options?: ValidationOptions): PropertyDecorator {
   return ValidateBy(

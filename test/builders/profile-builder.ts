@@ -114,7 +114,10 @@ export function profileMessage(sketch: ProfileSketch): Partial<ProfileMessage> {
     }
     return found.id;
   };
-  const label = ([key, value]: [string, string | number | bigint | readonly [number | bigint, string]]): LabelMessage => {
+  const label = ([key, value]: [
+    string,
+    string | number | bigint | readonly [number | bigint, string],
+  ]): LabelMessage => {
     if (typeof value === 'string') return { key: text(key), str: text(value), num: 0n, numUnit: 0n };
     const [number, unit] = typeof value === 'object' ? value : [value, ''];
     return { key: text(key), str: 0n, num: BigInt(number), numUnit: text(unit) };

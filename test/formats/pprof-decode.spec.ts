@@ -56,7 +56,9 @@ describe('values', () => {
   });
 
   it('all zero: the sample stays, as in google/pprof before a merge', () => {
-    const { samples } = decodePprof(buildProfile({ ...two, samples: [{ stack: ['main.f'], values: [0, 0] }, ...two.samples] }));
+    const { samples } = decodePprof(
+      buildProfile({ ...two, samples: [{ stack: ['main.f'], values: [0, 0] }, ...two.samples] }),
+    );
     expect([0, 1, 2].map((row) => isZeroSample(samples, row))).toEqual([true, false, false]);
   });
 });
@@ -131,7 +133,11 @@ describe('what breaks a rule of the format is malformed', () => {
       (m) => m.function.push(...[0, 1].map(() => ({ ...m.function[0], id: 2n ** 64n - 1n }))),
     ],
     ['a line without function', /line with nil function/, (m) => (m.location[0].line[0].functionId = 0n)],
-    ['a line with an unknown function', /line with nil function \(id 42\)/, (m) => (m.location[0].line[0].functionId = 42n)],
+    [
+      'a line with an unknown function',
+      /line with nil function \(id 42\)/,
+      (m) => (m.location[0].line[0].functionId = 42n),
+    ],
     ['a stack entry 0', /sample has nil location: sample 1 refers to id 0/, (m) => (m.sample[0].locationId = [0n])],
     ['text at string 0', /string_table\[0\] must be ''/, (m) => (m.stringTable[0] = 'x')],
   ];
@@ -170,7 +176,9 @@ describe('labels', () => {
     message.sample[0].label[0].num = 7n;
     const profile = decodePprof(encodeMessage(message));
     expect(linesOf(profile).at(-1)).toBe('sample 1 @ 0 [tenant=string acme]');
-    expect(profile.warnings).toContainEqual(expect.objectContaining({ code: 'label-with-string-and-number', count: 1 }));
+    expect(profile.warnings).toContainEqual(
+      expect.objectContaining({ code: 'label-with-string-and-number', count: 1 }),
+    );
   });
 
   it('keep 64-bit numbers', () => {
@@ -250,7 +258,10 @@ describe('warnings', () => {
   });
 
   it('more than 5 % of the CPU samples lost', () => {
-    const lost = (n: number) => ({ stack: ['runtime._ExternalCode', 'runtime._LostExternalCode'], values: [n, n * 10] });
+    const lost = (n: number) => ({
+      stack: ['runtime._ExternalCode', 'runtime._LostExternalCode'],
+      values: [n, n * 10],
+    });
     const rest = { stack: ['main.main'], values: [95, 950] };
     expect(codes(buildProfile({ ...two, samples: [rest, lost(5)] }))).toEqual([]);
     expect(codes(buildProfile({ ...two, samples: [rest, lost(6)] }))).toEqual(['lost-samples']);
@@ -259,11 +270,14 @@ describe('warnings', () => {
 
 describe('budgets are kept by name', () => {
   const labels = { a: 'x', b: 'y', c: 'z' };
-  const heap = buildHeapProfile([
-    { stack: ['main.a', ['main.b', 'main.c', 'main.d']], values: [1, 2, 3, 4], labels },
-    { stack: ['main.a', 'main.e'], values: [1, 2, 3, 4] },
-    { stack: ['main.a'], values: [1, 2, 3, 4] },
-  ], { comments: ['one', 'two'] });
+  const heap = buildHeapProfile(
+    [
+      { stack: ['main.a', ['main.b', 'main.c', 'main.d']], values: [1, 2, 3, 4], labels },
+      { stack: ['main.a', 'main.e'], values: [1, 2, 3, 4] },
+      { stack: ['main.a'], values: [1, 2, 3, 4] },
+    ],
+    { comments: ['one', 'two'] },
+  );
 
   it.each([
     ['inflatedBytes', 100],

@@ -77,9 +77,12 @@ describe('every valid profile', () => {
   });
 
   // protobufjs takes seconds for the largest.
-  it.each(protobufs.filter(({ bytes }) => plain(bytes).length < 400_000))('$name: says to us what it says to protobufjs', ({ bytes }) => {
-    expect(linesOf(decodePprof(bytes)).join('\n')).toBe(linesOfMessage(decodeMessage(plain(bytes))).join('\n'));
-  });
+  it.each(protobufs.filter(({ bytes }) => plain(bytes).length < 400_000))(
+    '$name: says to us what it says to protobufjs',
+    ({ bytes }) => {
+      expect(linesOf(decodePprof(bytes)).join('\n')).toBe(linesOfMessage(decodeMessage(plain(bytes))).join('\n'));
+    },
+  );
 
   it.each(protobufs)('$name: survives a round trip', ({ bytes }) => {
     const profile = decodePprof(bytes);

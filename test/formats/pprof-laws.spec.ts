@@ -73,7 +73,10 @@ const messages: fc.Arbitrary<ProfileMessage> = fc
       ),
       sample: fc.array(
         fc.record({
-          locationId: locationIds.length === 0 ? fc.constant<bigint[]>([]) : fc.array(fc.constantFrom(...locationIds), { maxLength: 40 }),
+          locationId:
+            locationIds.length === 0
+              ? fc.constant<bigint[]>([])
+              : fc.array(fc.constantFrom(...locationIds), { maxLength: 40 }),
           value: fc.array(value, { minLength: width, maxLength: width }),
           label: fc.array(
             fc.oneof(
@@ -116,7 +119,7 @@ function decodeOrFault(bytes: Uint8Array, budget?: Budget): Profile | FormatErro
 /** Top-level fields of a message, each with its tag, in their order. */
 function fieldsOf(message: Uint8Array): { field: number; bytes: Uint8Array }[] {
   const fields: { field: number; bytes: Uint8Array }[] = [];
-  for (let at = 0; at < message.length; ) {
+  for (let at = 0; at < message.length;) {
     const start = at;
     const varint = (): number => {
       let number = 0;
@@ -164,7 +167,9 @@ function unpacked(message: Uint8Array, pieces: (entry: number) => 'single' | 'pa
     const inner = fieldsOf(contentOf(bytes)).flatMap((part) => {
       if (part.field > 2 || (part.bytes[0] & 7) === 0) return [part.bytes];
       return varints(contentOf(part.bytes)).map((entry, i) =>
-        pieces(i) === 'packed' ? sized(part.field * 8 + 2, entry) : Buffer.concat([Uint8Array.of(part.field * 8), entry]),
+        pieces(i) === 'packed'
+          ? sized(part.field * 8 + 2, entry)
+          : Buffer.concat([Uint8Array.of(part.field * 8), entry]),
       );
     });
     return sized(0x12, Buffer.concat(inner));
@@ -213,10 +218,16 @@ describe('laws', () => {
     for (const { field, bytes } of fields) byNumber.set(field, [...(byNumber.get(field) ?? []), bytes]);
     const expected = lines(goroutines);
     fc.assert(
-      fc.property(fc.shuffledSubarray(fields.map(({ field }) => field), { minLength: fields.length }), (order) => {
-        const rest = new Map([...byNumber].map(([field, bytes]) => [field, [...bytes]]));
-        expect(lines(Buffer.concat(order.map((field) => rest.get(field)!.shift()!)))).toBe(expected);
-      }),
+      fc.property(
+        fc.shuffledSubarray(
+          fields.map(({ field }) => field),
+          { minLength: fields.length },
+        ),
+        (order) => {
+          const rest = new Map([...byNumber].map(([field, bytes]) => [field, [...bytes]]));
+          expect(lines(Buffer.concat(order.map((field) => rest.get(field)!.shift()!)))).toBe(expected);
+        },
+      ),
       { numRuns: 50 },
     );
   });

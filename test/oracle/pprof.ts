@@ -7,8 +7,13 @@ import { gzipSync } from 'node:zlib';
 /** The real `go tool pprof`, or null where Go is not installed. Building it once may take Go a while. */
 export const pprofBinary: string | null = findPprof();
 
-/** `describe` where Go is installed; elsewhere the tests are skipped, and their names say what is missing. */
-export const describeWithPprof = pprofBinary === null ? describe.skip : describe;
+export const goAvailable = pprofBinary !== null;
+
+/** `describe` where Go is installed; elsewhere the tests are skipped, and one line says so. */
+export const describeWithPprof = goAvailable ? describe : describe.skip;
+
+if (!goAvailable)
+  process.stderr.write('Tests against go tool pprof are skipped: they need Go (apt-get install golang-go)\n');
 
 function findPprof(): string | null {
   try {

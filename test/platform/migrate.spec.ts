@@ -30,7 +30,9 @@ describe('migrate', () => {
 
   describe('gives the service', () => {
     const privileges = (sql: string, parameters: unknown[] = []) =>
-      withClient(test.appUrl, async (client) => (await client.query<{ name: string }>(sql, parameters)).rows.map((r) => r.name));
+      withClient(test.appUrl, async (client) =>
+        (await client.query<{ name: string }>(sql, parameters)).rows.map((r) => r.name),
+      );
 
     it('no right on a partition, and on every other table exactly four', async () => {
       await test.db.acrossTenants((tx) => tx.query('select ensure_month(now())'));
@@ -43,7 +45,8 @@ describe('migrate', () => {
             from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'migration'`),
       );
       expect(rows.rows.length).toBeGreaterThan(15);
-      for (const { partition, rights } of rows.rows) expect(rights).toBe(partition ? '' : 'delete insert select update');
+      for (const { partition, rights } of rows.rows)
+        expect(rights).toBe(partition ? '' : 'delete insert select update');
     });
 
     it('only the functions that it needs', async () => {

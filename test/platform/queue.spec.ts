@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Job, type JobQueue, type JobWorker, openQueue, openWorker, type QueueSettings, QueueUnavailable } from '../../src/platform/queue.js';
+import {
+  type Job,
+  type JobQueue,
+  type JobWorker,
+  openQueue,
+  openWorker,
+  type QueueSettings,
+  QueueUnavailable,
+} from '../../src/platform/queue.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { closedPort, haveRedis, startRedis, type TestRedis, until } from '../processes.js';
 
@@ -22,7 +30,11 @@ describe('the queue in Postgres', () => {
   laws(() => ({ databaseUrl: test.appUrl, redisUrl: null }));
 
   it('fails at once when the database is away', async () => {
-    const queue = openQueue<Ping>({ databaseUrl: `postgres://x@127.0.0.1:${await closedPort()}/x`, redisUrl: null }, 'away', ignore);
+    const queue = openQueue<Ping>(
+      { databaseUrl: `postgres://x@127.0.0.1:${await closedPort()}/x`, redisUrl: null },
+      'away',
+      ignore,
+    );
     await expect(queue.add('ping', { n: 1 })).rejects.toThrow(QueueUnavailable);
     await queue.close();
   });
@@ -45,7 +57,11 @@ describeRedis('the queue in Redis', () => {
     const silent = createServer(ignore).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     for (const port of [await closedPort(), (silent.address() as AddressInfo).port]) {
-      const queue = openQueue<Ping>({ databaseUrl: 'postgres://unused', redisUrl: `redis://127.0.0.1:${port}` }, 'away', ignore);
+      const queue = openQueue<Ping>(
+        { databaseUrl: 'postgres://unused', redisUrl: `redis://127.0.0.1:${port}` },
+        'away',
+        ignore,
+      );
       await expect(queue.add('ping', { n: 1 })).rejects.toThrow(QueueUnavailable);
       await queue.close();
     }

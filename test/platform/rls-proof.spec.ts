@@ -55,7 +55,11 @@ describe('proveIsolation', () => {
     ['row-level security not forced', 'alter table vector no force row level security', /vector is not forced/],
     ['no policy', 'drop policy tenant_isolation on service', /service must have exactly the policy/],
     ['a wider policy beside the right one', 'create policy all_of_it on team using (true)', /team must have exactly/],
-    ['a policy that checks reads only', 'alter policy tenant_isolation on blob with check (true)', /blob must have exactly/],
+    [
+      'a policy that checks reads only',
+      'alter policy tenant_isolation on blob with check (true)',
+      /blob must have exactly/,
+    ],
     ['a new table that nobody protected', 'create table note (tenant_id uuid, text text)', /note is off/],
     ['a table without a tenant', 'create table setting (name text primary key)', /setting has no tenant_id/],
     ['a unique key across tenants', 'create unique index team_name on team (name)', /unique index team_name of team/],

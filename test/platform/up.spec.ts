@@ -6,7 +6,7 @@ import { startProcess, startUp, type TestProcess, until, type UpProcess } from '
 
 describe('tidemark up', () => {
   let folder: string;
-  let running: TestProcess[] = [];
+  const running: TestProcess[] = [];
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(os.tmpdir(), 'tidemark-up-'));
@@ -23,7 +23,8 @@ describe('tidemark up', () => {
     return started;
   }
   const adminKey = async () => (await readFile(path.join(folder, 'admin.key'), 'utf8')).trim();
-  const postmaster = async () => Number((await readFile(path.join(folder, 'postgres/cluster/postmaster.pid'), 'utf8')).split('\n')[0]);
+  const postmaster = async () =>
+    Number((await readFile(path.join(folder, 'postgres/cluster/postmaster.pid'), 'utf8')).split('\n')[0]);
   async function childrenOf(pid: number): Promise<number[]> {
     return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').filter(Boolean).map(Number);
   }
@@ -33,7 +34,8 @@ describe('tidemark up', () => {
     }
     return undefined;
   }
-  const teams = (url: string, key: string) => fetch(`${url}/api/v1/teams`, { headers: { Authorization: `Bearer ${key}` } });
+  const teams = (url: string, key: string) =>
+    fetch(`${url}/api/v1/teams`, { headers: { Authorization: `Bearer ${key}` } });
 
   it('greets with the address, a new key and a line to copy, and lets that key in', async () => {
     const { url, output } = await up();
@@ -112,6 +114,7 @@ describe('tidemark up', () => {
     const env = { TIDEMARK_DATA: folder, TIDEMARK_PORT: 'http', TIDEMARK_PARSERS: '0', REDIS_URL: 'localhost:6379' };
     const broken = startProcess('cli', env, ['up']);
     expect(await broken.exit).toEqual({ code: 78, signal: null });
-    for (const name of ['TIDEMARK_PORT', 'TIDEMARK_PARSERS', 'REDIS_URL']) expect(broken.output()).toContain(`- ${name} must be`);
+    for (const name of ['TIDEMARK_PORT', 'TIDEMARK_PARSERS', 'REDIS_URL'])
+      expect(broken.output()).toContain(`- ${name} must be`);
   });
 });

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { defaultBudget } from '../../src/formats/budget.js';
+import { FormatError } from '../../src/formats/format-error.js';
+import { inflateGzip, inflateHead, inflateWithin } from '../../src/formats/inflate.js';
+
+const limit = 1024 * 1024;
+const text = Buffer.from('goroutine '.repeat(5000));
+
+function fault(fault: FormatError['fault'], message: RegExp | string = /./): FormatError {
+  return expect.objectContaining({ fault, message: expect.stringMatching(message) }) as FormatError;
+}
+
+describe('gzip in plain JavaScript', () => {
+  it('inflates what zlib deflates, at any level and size', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 5000 }),
+        fc.integer({ min: 0, max: 9 }),
+        fc.nat({ max: 30 }),
+        (bytes, level, repeat) => {
+          const content = Buffer.concat(Array.from({ length: repeat }, () => bytes));
+          expect(Buffer.compare(inflateGzip(gzipSync(content, { level }), limit), content)).toBe(0);
+        },
+      ),
+    );
+  });
+
+  it('joins members, as Go and zlib do', () => {
+    const members = Buffer.concat([gzipSync('a'), gzipSync(''), gzipSync(text), gzipSync('z')]);
+    expect(Buffer.compare(inflateGzip(members, limit), gunzipSync(members))).toBe(0);
+  });
+
+  it('passes what is exactly as large as allowed, and nothing larger', () => {
+    const gzip = gzipSync(text);
+    expect(inflateGzip(gzip, text.length)).toHaveLength(text.length);
+    expect(() => inflateGzip(gzip, text.length - 1)).toThrow(fault('over-budget', 'inflatedBytes'));
+    expect(() => inflateGzip(Buffer.concat([gzip, gzip]), text.length)).toThrow(fault('over-budget'));
+  });
+
+  it('believes no length that the trailer claims', () => {
+    for (const claimed of [0, 5, 2 ** 32 - 1]) {
+      const gzip = Buffer.from(gzipSync(text));
+      gzip.writeUInt32LE(claimed, gzip.length - 4);
+      expect(() => inflateGzip(gzip, limit)).toThrow(fault('malformed', 'gzip: invalid checksum'));
+    }
+  });
+
+  it.each([
+    ['a wrong checksum', (gzip: Buffer) => gzip.writeUInt32LE(1, gzip.length - 8), 'gzip: invalid checksum'],
+    ['an unknown compression method', (gzip: Buffer) => (gzip[2] = 7), 'gzip: invalid header'],
+    ['a block type that does not exist', (gzip: Buffer) => (gzip[10] = 0x07), 'flate: corrupt input'],
+  ])('%s is malformed', (_, spoil, message) => {
+    const gzip = Buffer.from(gzipSync(text));
+    spoil(gzip);
+    expect(() => inflateGzip(gzip, limit)).toThrow(fault('malformed', message));
+  });
+
+  it.each([
+    ['text', Buffer.from('trailing')],
+    ['zeros', new Uint8Array(8)],
+    ['one byte', Uint8Array.of(0)],
+  ])('bytes after the last member are malformed: %s', (_, trailing) => {
+    expect(() => inflateGzip(Buffer.concat([gzipSync(text), trailing]), limit)).toThrow(fault('malformed', 'trailing'));
+  });
+
+  it('an end anywhere inside is truncated', () => {
+    const gzip = Buffer.concat([gzipSync('first'), gzipSync(text)]);
+    const first = gzipSync('first').length;
+    for (let end = 2; end < gzip.length; end++) {
+      if (end === first) expect(inflateGzip(gzip.subarray(0, end), limit)).toHaveLength(5);
+      else expect(() => inflateGzip(gzip.subarray(0, end), limit)).toThrow(fault('truncated', 'unexpected EOF'));
+    }
+  });
+});
+
+describe('the layer around an artefact', () => {
+  const budget = { ...defaultBudget, inflatedBytes: 1000, inflateRatio: 10, inflateRatioFromBytes: 100 };
+
+  it('may be absent', () => {
+    expect(inflateWithin(Uint8Array.of(1, 2, 3), budget, inflateGzip)).toEqual(Uint8Array.of(1, 2, 3));
+    expect(() => inflateWithin(new Uint8Array(1001), budget, inflateGzip)).toThrow(
+      fault('over-budget', 'inflatedBytes'),
+    );
+  });
+
+  it('must not be a bomb: the ratio is a limit of its own', () => {
+    const zeros = gzipSync(new Uint8Array(900));
+    expect(() => inflateWithin(zeros, budget, inflateGzip)).toThrow(fault('over-budget', 'inflateRatio'));
+    expect(inflateWithin(zeros, { ...budget, inflateRatioFromBytes: 900 }, inflateGzip)).toHaveLength(900);
+  });
+
+  it('must be the only one', () => {
+    expect(() => inflateWithin(gzipSync(gzipSync('a')), budget, inflateGzip)).toThrow(
+      fault('malformed', 'nested compression'),
+    );
+  });
+});
+
+it('the head of a file can be read without the rest', () => {
+  const gzip = gzipSync(text);
+  expect(Buffer.from(inflateHead(gzip.subarray(0, 60), 9)).toString()).toBe('goroutine');
+  expect(inflateHead(gzip.subarray(0, 5), 9)).toHaveLength(0);
+  expect(inflateHead(Uint8Array.of(0x1f, 0x8b, 9, 9, 9, 9), 9)).toHaveLength(0);
+});
