@@ -1,6 +1,7 @@
 import type { Int64Column } from '../formats/int64.js';
 import { absoluteSumOf, absoluteValues, type ExactColumn, exactAt, linearPass } from './exact.js';
 import { childLists, subtreeTotals } from './grouping.js';
+import { markerFrames } from './marker-frames.js';
 import { retrace, StackTreeBuilder } from './stack-builder.js';
 import type { SampleType, StackProfile, StackTree } from './stack-profile.js';
 import { compareText } from './top.js';
@@ -12,7 +13,6 @@ export interface FlameOptions {
 }
 
 export const defaultMaxNodes = 8192;
-export const foldedName = 'other';
 
 /**
  * A flame graph as columns in depth-first order: children follow their parent, ordered by name, with `other` last. The
@@ -256,7 +256,7 @@ function preOrder(flame: NameTree, kept: ReadonlyMap<number, readonly number[]>)
     result.parent.push(parent);
     result.foldedChildren.push(folded);
     if (node < 0) {
-      result.name.push(foldedName);
+      result.name.push(markerFrames.other);
       continue;
     }
     result.name.push(node === 0 ? null : flame.nameOf(node));

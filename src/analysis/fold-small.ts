@@ -1,6 +1,6 @@
 import type { Int64Column } from '../formats/int64.js';
 import { absoluteSumOf } from './exact.js';
-import { foldedName } from './flame-graph.js';
+import { markerFrames } from './marker-frames.js';
 import { gatherRows } from './rows.js';
 import { StackJoin } from './stack-builder.js';
 import type { StackProfile } from './stack-profile.js';
@@ -26,7 +26,7 @@ export function foldSmallStacks(stacks: StackProfile, maxRows: number): FoldedSt
   for (let i = 0; i < maxRows - 1; i++) stays[bySize[i]] = 1;
 
   const join = new StackJoin();
-  const other = join.tree.child(0, join.symbols.frame(foldedName, '', 0));
+  const other = join.tree.child(0, join.symbols.frame(markerFrames.other, '', 0));
   const places = join.add({ ...stacks, nodes: nodes.filter((_, row) => stays[row] === 1) });
   let next = 0;
   const nodeOfRow = nodes.map((_, row) => (stays[row] === 1 ? places[next++] : other));

@@ -4,20 +4,13 @@ import { sumOf } from '../formats/int64.js';
 import { isZeroSample, type Profile } from '../formats/pprof/profile.js';
 import { absoluteSumOf } from './exact.js';
 import { foldSmallStacks, type FoldedStacks } from './fold-small.js';
+import { markerFrames } from './marker-frames.js';
 import { PatternError } from './pattern.js';
 import { prunedStart, type Pruning, pruningOf } from './prune.js';
 import { gatherRows } from './rows.js';
 import { StackTreeBuilder, SymbolTableBuilder } from './stack-builder.js';
 import type { StackProfile } from './stack-profile.js';
 import { type StackSpans, stackSpans, truncatedStacks } from './truncated-stacks.js';
-
-/** Frames that stand for what a stack has lost. No Go function can have such a name. */
-export const markerFrames = {
-  /** Root of a stack that Go cut at its depth limit. */
-  truncated: '(truncated)',
-  /** In place of the middle of a stack that is deeper than the budget allows. */
-  elided: '(elided)',
-} as const;
 
 export type StackNoteCode = 'stacks-truncated' | 'stacks-elided' | 'stacks-folded' | 'drop-frames-ignored';
 

@@ -1,4 +1,5 @@
 import { type Profile, unpaddedDepth } from '../formats/pprof/profile.js';
+import { markerFrames } from './marker-frames.js';
 
 /**
  * Go cuts stacks at the root: CPU samples after 64 frames, others after 32 (up to Go 1.22) or 128 (since). What is cut
@@ -53,7 +54,8 @@ export function truncatedStacks(
   const limit = limits.find((candidate) => deepest >= candidate && deepest <= candidate + inlinedAtLimit);
   if (limit === undefined || !isOfGo(profile)) return { truncated, count: 0 };
 
-  const completeRoots = new Set<string>();
+  // A profile that was exported from here is marked already.
+  const completeRoots = new Set<string>([markerFrames.truncated]);
   for (let row = 0; row < samples.count; row++) {
     if (frames[row] > 0 && frames[row] < limit) completeRoots.add(functionOf(profile, samples.stack[end[row] - 1]));
   }

@@ -127,8 +127,10 @@ export class IndexWorker {
   private async index(claim: Claim, begun: ReturnType<WorkList['begin']>): Promise<void> {
     try {
       const upload = (await begun).find((each) => each.claim === claim);
-      if (upload) await this.indexer.index(upload);
+      const isOver = upload === undefined || (await this.indexer.index(upload));
       failpoint('after-commit-before-next');
+      // It waits again, and the last drain may be over.
+      if (!isOver) void this.wake();
     } catch (error) {
       this.logger.error({ err: error }, 'an upload could not be indexed now and goes back to the work list');
       await this.giveBack(claim);

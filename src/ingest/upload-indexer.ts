@@ -44,10 +44,11 @@ export class UploadIndexer {
   ) {}
 
   /**
+   * @returns whether that was the end of it; false when the parser crashed, and it waits for another attempt
    * @throws whatever is no fault of the upload: ParserStartError, an archive or a database that cannot be used. The
    *   upload is then as it was when it was claimed.
    */
-  async index(upload: ClaimedUpload): Promise<void> {
+  async index(upload: ClaimedUpload): Promise<boolean> {
     if (upload.claim.lostLeases >= maxLostLeases) {
       const detail = `${upload.claim.lostLeases} workers vanished while they held this upload.`;
       return this.finish(upload, { state: 'quarantined', problem: new Problem('quarantined', detail).toBody() });
@@ -87,7 +88,7 @@ export class UploadIndexer {
     });
   }
 
-  private async record(upload: ClaimedUpload, parts: readonly ParsedPart[]): Promise<void> {
+  private async record(upload: ClaimedUpload, parts: readonly ParsedPart[]): Promise<boolean> {
     const { claim } = upload;
     const recorded: RecordedUpload = {
       uploadId: claim.uploadId,
@@ -103,14 +104,15 @@ export class UploadIndexer {
         failpoint('after-dictionary-before-result');
         await this.finish(upload, { state: 'indexed', problem: null }, indexed);
       });
+      return true;
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // What this upload does to the database it would do again, and for ever, if nobody counted.
-      await this.crashed(upload, 'exception', error instanceof Error ? (error.stack ?? error.message) : String(error));
+      return this.crashed(upload, 'exception', error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
   }
 
-  private async finish(upload: ClaimedUpload, result: FinishedUpload, parts: readonly IndexedPart[] = []): Promise<void> {
+  private async finish(upload: ClaimedUpload, result: FinishedUpload, parts: readonly IndexedPart[] = []): Promise<true> {
     const { claim, serviceId, instanceId, receivedAt, declared } = upload;
     const isOurs = await this.work.finish(claim, result, async (tx) => {
       if (parts.length === 0) return;
@@ -118,21 +120,24 @@ export class UploadIndexer {
     });
     if (!isOurs) {
       this.logger.warn('a result came too late: another worker has taken the upload over');
-      return;
+      return true;
     }
     this.metrics.finished.inc({ state: result.state });
     this.metrics.secondsToResult.observe((Date.now() - receivedAt.getTime()) / 1000);
     this.logger.info({ state: result.state, problem: result.problem?.code }, 'upload finished');
+    return true;
   }
 
-  private async crashed(upload: ClaimedUpload, reason: CrashReason, detail: string): Promise<void> {
+  private async crashed(upload: ClaimedUpload, reason: CrashReason, detail: string): Promise<boolean> {
     this.metrics.crashes.inc({ reason });
     this.logger.error({ reason, detail, crashes: upload.claim.crashes + 1 }, 'the parser crashed on an upload');
     const problem = new Problem('quarantined', `The parser failed ${maxCrashes} times; the last time ${crashText[reason]}.`);
-    if (await this.work.crashed(upload.claim, problem.toBody())) {
+    const isOver = await this.work.crashed(upload.claim, problem.toBody());
+    if (isOver) {
       this.metrics.finished.inc({ state: 'quarantined' });
       this.logger.warn({ state: 'quarantined', problem: problem.code }, 'upload finished');
     }
+    return isOver;
   }
 }
 

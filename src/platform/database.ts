@@ -125,12 +125,9 @@ function asTenant(tenantId: TenantId): string {
   return `set local app.tenant = '${asTenantId(tenantId)}'`;
 }
 
-const asIs = (text: string): string => text;
-
-function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+function getTypeParser(oid: number, format?: 'text'): unknown {
   // pg turns a date into midnight of this machine's time zone; a day of the roll-ups must stay the day it is.
-  if (oid === dateOid) return asIs;
-  return pg.types.getTypeParser(oid, format as 'text');
+  return oid === dateOid ? (text: string) => text : (pg.types.getTypeParser(oid, format) as unknown);
 }
 
 const connectionErrors = new Set([
@@ -147,7 +144,7 @@ const connectionErrors = new Set([
   '25006', // read_only_sql_transaction: a standby, or a server that was demoted
 ]);
 const connectionMessages =
-  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|Driver not Connected/;
+  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable|not currently accepting connections|Driver not Connected/;
 
 /** Whether the database, rather than the statement, is what failed: the same request may succeed in a while. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -26,10 +26,13 @@ export class BoundedExpressAdapter extends ExpressAdapter {
       app,
     );
     server.maxHeadersCount = 200;
-    server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
-      continueWhenRead(request, response);
-      app(request, response as Parameters<typeof app>[1]);
-    });
+    server.on(
+      'checkContinue',
+      (request: http.IncomingMessage, response: http.ServerResponse & { req: http.IncomingMessage }) => {
+        continueWhenRead(request, response);
+        app(request, response);
+      },
+    );
     this.setHttpServer(server);
   }
 }

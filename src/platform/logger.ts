@@ -60,7 +60,8 @@ export class NestLogger implements LoggerService {
     this.logger.debug({ context }, String(message));
   }
   error(message: unknown, ...rest: unknown[]): void {
-    if (message instanceof Error) this.logger.error({ err: message }, 'nest reported an error');
+    // What Nest reports as an Error it throws as well, while starting; the entry point explains it in plain words.
+    if (message instanceof Error) this.logger.debug({ err: message }, 'nest reported an error');
     else this.logger.error({ context: rest.at(-1), stack: rest.length > 1 ? rest[0] : undefined }, String(message));
   }
   warn(message: unknown, context?: unknown): void {

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { IsIn, ValidateBy, type ValidationOptions } from 'class-validator';
 import { findMoment, findSeconds } from '../platform/moment.js';
 
@@ -10,7 +10,9 @@ const maxLabelValueLength = 1024;
 
 /** One of a list of words, which the description of the API then names. */
 export function IsOneOf(words: readonly string[]): PropertyDecorator {
-  return applyDecorators(IsIn(words), ApiPropertyOptional({ enum: words }));
+  // When @nestjs/swagger 12 turns the fields of a class into parameters, it keeps a `schema` and loses an `enum`.
+  const options: ApiPropertyOptions & { schema: object } = { enum: [...words], schema: { enum: [...words] } };
+  return applyDecorators(IsIn(words), ApiPropertyOptional(options));
 }
 
 export function IsMoment(options?: ValidationOptions): PropertyDecorator {

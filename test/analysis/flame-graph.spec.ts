@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { flameGraph, type FlameGraph, foldedName } from '../../src/analysis/flame-graph.js';
+import { flameGraph, type FlameGraph } from '../../src/analysis/flame-graph.js';
 import { foldedStacks } from '../../src/analysis/folded.js';
+import { markerFrames } from '../../src/analysis/marker-frames.js';
 import { flameText } from '../../src/analysis/text.js';
 import { top } from '../../src/analysis/top.js';
 import { sumOf } from '../../src/formats/int64.js';
@@ -66,7 +67,7 @@ describe('flame graph', () => {
         const whole = new Map(paths(flameGraph(stacks, 0)).map(([path, self, total]) => [path, { self, total }]));
         const graph = flameGraph(stacks, 0, { maxNodes });
         expect(graph.parent.length).toBeLessThanOrEqual(maxNodes);
-        const kept = paths(graph).filter(([path]) => !path.endsWith(`;${foldedName}`));
+        const kept = paths(graph).filter(([path]) => !path.endsWith(`;${markerFrames.other}`));
         for (const [path, self, total] of kept) expect(whole.get(path)).toEqual({ self, total });
         expect(kept.length + graph.foldedNodes).toBe(whole.size);
       }),
@@ -87,7 +88,7 @@ describe('flame graph', () => {
     });
     expect(paths(flameGraph(stacks, 0, { maxNodes: 3 }))).toEqual([
       ['', 0n, 2n],
-      [`;${foldedName}`, 2n, 2n],
+      [`;${markerFrames.other}`, 2n, 2n],
     ]);
   });
 

@@ -1,4 +1,5 @@
-import { markerFrames, stackProfileOf } from '../../src/analysis/from-pprof.js';
+import { stackProfileOf } from '../../src/analysis/from-pprof.js';
+import { markerFrames } from '../../src/analysis/marker-frames.js';
 import { foldedStacks } from '../../src/analysis/folded.js';
 import { top } from '../../src/analysis/top.js';
 import { defaultBudget } from '../../src/formats/budget.js';
@@ -24,7 +25,7 @@ describe('stacks of a pprof profile', () => {
   });
 
   test('samples of equal stacks are summed whatever their labels; all-zero samples are dropped', () => {
-    const samples = [
+    const samples: SampleSketch[] = [
       { stack: ['main.a'], values: [1], labels: { tenant: 'x' } },
       { stack: ['main.a'], values: [2], labels: { tenant: 'y', bytes: 16 } },
       { stack: ['main.b'], values: [0] },

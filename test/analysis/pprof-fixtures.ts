@@ -6,11 +6,9 @@ import { fileURLToPath } from 'node:url';
 export interface Summary {
   readonly SampleTypes: readonly string[];
   readonly AbsTotals: readonly number[];
-  readonly TopByCum: readonly {
-    readonly Name: string;
-    readonly Flat: readonly number[];
-    readonly Cum: readonly number[];
-  }[];
+  readonly TopByCum:
+    | readonly { readonly Name: string; readonly Flat: readonly number[]; readonly Cum: readonly number[] }[]
+    | null;
 }
 
 export interface PprofFixture {

@@ -20,8 +20,11 @@ const decoded = pprofFixtures().flatMap((fixture): [string, PprofFixture, Profil
   }
 });
 
-/** These two put other frames in place of some of the file's, as they say in their notes. */
-const rewritten = /depth-5002|(1\.2[3-9]\/threadcreate)/;
+/**
+ * Where the summary, which counts the frames of the file as they are, says something else for good reason: drop_frames,
+ * sums beyond int64 (Go's wrap, ours end at the limit) and stacks that lose their middle or their padding.
+ */
+const ownWay = /drop-keep|int64-extremes|depth-5002|1\.2[3-9]\/threadcreate/;
 
 describe('what google/pprof reads in real profiles', () => {
   test('there are fixtures', () => {
@@ -31,14 +34,17 @@ describe('what google/pprof reads in real profiles', () => {
   test.each(decoded)('flat and cum are equal in every sample type: %s', (name, { summary }, profile) => {
     const { stacks, absoluteTotals } = stackProfileOf(profile);
     expect(stacks.sampleTypes.map(({ type, unit }) => `${type}/${unit}`)).toEqual(summary.SampleTypes);
+    const functions = summary.TopByCum ?? [];
     summary.SampleTypes.forEach((_, sampleType) => {
       const rows = new Map(top(stacks, { sampleType }).rows.map((row) => [row.function, row]));
       // google/pprof keeps the instances of a generic function apart: these are compared with the tool itself.
       const generic = new Set(
-        summary.TopByCum.map((f) => canonicalFunction(f.Name)).filter((n) => n.includes('[...]')),
+        functions.map((f) => canonicalFunction(f.Name)).filter((n) => n.includes('[...]')),
       );
-      for (const { Name, Flat, Cum } of summary.TopByCum) {
-        if (generic.has(canonicalFunction(Name)) || (rewritten.test(name) && !Name.startsWith('main.'))) continue;
+      for (const { Name, Flat, Cum } of functions) {
+        // What has no name is called by its address there, and after its binary by the tool and here.
+        if (Name.startsWith('0x')) continue;
+        if (generic.has(canonicalFunction(Name)) || (ownWay.test(name) && !/^main\.(leak|b$|main$)/.test(Name))) continue;
         const wanted = { flat: BigInt(Flat[sampleType]), cum: BigInt(Cum[sampleType]) };
         const row = rows.get(Name) ?? { flat: 0n, cum: 0n };
         expect({ Name, flat: row.flat, cum: row.cum }).toEqual({ Name, ...wanted });
@@ -53,7 +59,8 @@ describe('what google/pprof reads in real profiles', () => {
     const { stacks } = stackProfileOf(profile);
     const again = stackProfileOf(decodePprof(encodePprof(profileOf(stacks)))).stacks;
     stacks.sampleTypes.forEach((__, sampleType) => {
-      expect(foldedStacks(again, sampleType)).toBe(foldedStacks(stacks, sampleType));
+      // Compared before it is expected: a difference of megabytes is slow to print.
+      expect(foldedStacks(again, sampleType) === foldedStacks(stacks, sampleType)).toBe(true);
       expect(top(again, { sampleType, by: 'line' })).toEqual(top(stacks, { sampleType, by: 'line' }));
     });
   });

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { defaultBudget } from '../../src/formats/budget.js';
 import { FormatError } from '../../src/formats/format-error.js';
-import { inflateGzip, inflateHead, inflateWithin } from '../../src/formats/inflate.js';
+import { inflateGzip, inflateHead, inflateWithin, type Inflate } from '../../src/formats/inflate.js';
+import { inflateNatively } from '../../src/ingest/native-inflate.js';
 
 const limit = 1024 * 1024;
 const text = Buffer.from('goroutine '.repeat(5000));
@@ -72,6 +73,36 @@ describe('gzip in plain JavaScript', () => {
       else expect(() => inflateGzip(gzip.subarray(0, end), limit)).toThrow(fault('truncated', 'unexpected EOF'));
     }
   });
+});
+
+it('the server, which inflates by zlib, answers the same for every input', () => {
+  const answer = (inflate: Inflate, bytes: Uint8Array, maxBytes: number): string => {
+    try {
+      return Buffer.from(inflate(bytes, maxBytes)).toString('latin1');
+    } catch (error) {
+      if (error instanceof FormatError) return error.fault;
+      throw error;
+    }
+  };
+  const members = fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 3 });
+  const flip = fc.option(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })));
+  fc.assert(
+    fc.property(
+      members,
+      fc.uint8Array({ maxLength: 3 }),
+      fc.nat({ max: 40 }),
+      flip,
+      (parts, trailing, cut, flipped) => {
+        const whole = Buffer.concat([...parts.map((part) => gzipSync(part)), trailing]);
+        const bytes = whole.subarray(0, Math.max(2, whole.length - cut));
+        if (flipped !== null) bytes[flipped[0] % bytes.length] ^= flipped[1];
+        for (const maxBytes of [50, limit]) {
+          expect(answer(inflateNatively, bytes, maxBytes)).toBe(answer(inflateGzip, bytes, maxBytes));
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
 });
 
 describe('the layer around an artefact', () => {
