@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { figure, goAvailable, heading, heapSeries, repository, sizes, timed } from './measure.mjs';
 import { defaultBudget } from '../dist/formats/budget.js';
 import { decodePprof } from '../dist/formats/pprof/decode.js';
-import { nativeInflate } from '../dist/ingest/native-inflate.js';
+import { inflateNatively } from '../dist/ingest/native-inflate.js';
 
 heading('decode: inflate + decode + validate one heap profile');
 if (!goAvailable) {
@@ -20,7 +20,7 @@ if (!goAvailable) {
     const bytes = readFileSync(file);
     const go = JSON.parse(execFileSync('go', ['run', '.', '-runs', '30', file], { cwd: parse, env: { ...process.env, GOMAXPROCS: '1' } }));
     const zlib = await timed(() => gunzipSync(bytes));
-    const ours = await timed(() => decodePprof(bytes, defaultBudget, nativeInflate));
+    const ours = await timed(() => decodePprof(bytes, defaultBudget, inflateNatively));
     figure(`${name} (${bytes.length} bytes gzip): tidemark / google/pprof profile.Parse`, (ours.median / go.medianMillis).toFixed(2), '≤ 0.40 for large');
     figure(`${name}: tidemark / node:zlib inflate alone`, (ours.median / zlib.median).toFixed(2), '≤ 2.70 for large');
   }

@@ -412,7 +412,8 @@ begin
     child := format('%s_%s', parent, to_char(first_day, 'YYYYMM'));
     if to_regclass(child) is null then
       perform pg_advisory_xact_lock(hashtext('tidemark.' || child));
-      if to_regclass(child) is null then
+      -- Not to_regclass again: it would repeat from memory that there was none, which a lock of this kind does not refresh.
+      if not exists (select from pg_class where relname = child and relnamespace = 'public'::regnamespace) then
         -- Attaching lets everyone go on reading and writing; CREATE TABLE … PARTITION OF would lock them out, and wait
         -- in a ring with a reader that comes from one of the three parents to another.
         execute format('create table %I (like %I including all)', child, parent);

@@ -5,6 +5,7 @@ import { startApi } from './start.js';
 
 /** The API of a production installation; `tidemark up` starts the same within its own process. */
 await runEntryPoint(async () => {
-  const api = await startApi({ config: loadConfig() });
-  stopOnSignals(() => api.stop());
+  const starting = startApi({ config: loadConfig() });
+  stopOnSignals(async () => (await starting).stop());
+  await starting;
 });

@@ -12,7 +12,7 @@ import { Database } from './platform/database.js';
 import { BoundedExpressAdapter, closeGently, refuseAmbiguous, standardHeaders } from './platform/http-server.js';
 import { JsonBodyInterceptor } from './platform/json-body.interceptor.js';
 import { Lifecycle } from './platform/lifecycle.js';
-import { createLogger, LOGGER, NestLogger } from './platform/logger.js';
+import { createLogger, NestLogger } from './platform/logger.js';
 import { Metrics } from './platform/metrics.js';
 import type { PlatformOptions } from './platform/platform.module.js';
 import { ProblemFilter, validationProblem } from './platform/problem.filter.js';
@@ -31,6 +31,8 @@ export interface RunningApi {
 
 export interface RunningWorker {
   readonly context: INestApplicationContext;
+  /** Of /livez, /readyz and /metrics; null without TIDEMARK_WORKER_PORT. */
+  readonly url: string | null;
   stop(): Promise<void>;
 }
 
@@ -39,38 +41,57 @@ export async function startApi(options: StartOptions): Promise<RunningApi> {
   const { config } = options;
   const logger = options.logger ?? createLogger(config.logLevel);
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.with({ ...options, logger }),
+    AppModule.with({ ...options, logger, applicationName: 'tidemark api' }),
     new BoundedExpressAdapter(),
-    {
-      logger: new NestLogger(logger),
-      bodyParser: false,
-      abortOnError: false,
-    },
+    { logger: new NestLogger(logger), bodyParser: false, abortOnError: false },
   );
-  try {
-    configureHttp(app, logger);
-    if (config.adminKey !== null) await bootstrap(app.get(Database), { adminKey: config.adminKey });
-    await app.listen(config.port, config.host);
-  } catch (error) {
-    await app.close();
-    throw error;
+  if (config.adminKey !== null) {
+    await bootstrap(app.get(Database), { adminKey: config.adminKey }).catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
   }
-  const server = app.getHttpServer();
-  const { port } = server.address() as AddressInfo;
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const url = await listen(app, logger, config.port, config.host);
   logger.info({ url, mode: config.mode }, 'api is listening');
-  return { app, url, stop: () => stopApi(app, server, config) };
+  return { app, url, stop: () => stopHttp(app, config) };
 }
 
 /** The worker process: takes uploads off the work list and compacts. */
 export async function startWorker(options: StartOptions): Promise<RunningWorker> {
-  const logger = options.logger ?? createLogger(options.config.logLevel);
-  const context = await NestFactory.createApplicationContext(WorkerModule.with({ ...options, logger }), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
+  const { config } = options;
+  const logger = options.logger ?? createLogger(config.logLevel);
+  const module = WorkerModule.with({
+    ...options,
+    logger,
+    applicationName: 'tidemark worker',
+    http: config.workerPort !== null,
   });
-  context.get<Logger>(LOGGER).info({ mode: options.config.mode }, 'worker is ready');
-  return { context, stop: () => context.close() };
+  const nestOptions = { logger: new NestLogger(logger), abortOnError: false };
+  if (config.workerPort === null) {
+    const context = await NestFactory.createApplicationContext(module, nestOptions);
+    logger.info({ mode: config.mode }, 'worker is ready');
+    return { context, url: null, stop: () => context.close() };
+  }
+  const app = await NestFactory.create<NestExpressApplication>(module, new BoundedExpressAdapter(), {
+    ...nestOptions,
+    bodyParser: false,
+  });
+  const url = await listen(app, logger, config.workerPort, config.host);
+  logger.info({ url, mode: config.mode }, 'worker is ready');
+  return { context: app, url, stop: () => stopHttp(app, config) };
+}
+
+/** Puts the middleware in place and opens the port. @returns the address */
+async function listen(app: NestExpressApplication, logger: Logger, port: number, host: string): Promise<string> {
+  try {
+    configureHttp(app, logger);
+    await app.listen(port, host);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const address = app.getHttpServer().address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 function configureHttp(app: NestExpressApplication, logger: Logger): void {
@@ -93,10 +114,10 @@ function configureHttp(app: NestExpressApplication, logger: Logger): void {
   );
 }
 
-async function stopApi(app: INestApplication, server: Server, config: Config): Promise<void> {
+async function stopHttp(app: INestApplication<Server>, config: Config): Promise<void> {
   app.get(Lifecycle).startDraining();
   // Load balancers need a moment to see that this process is not ready any more; until then it answers as before.
   await sleep(config.drainDelayMillis);
-  await closeGently(server, config.drainMillis);
+  await closeGently(app.getHttpServer(), config.drainMillis);
   await app.close();
 }

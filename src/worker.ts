@@ -5,6 +5,7 @@ import { startWorker } from './start.js';
 
 /** The worker of a production installation, and the child process of `tidemark up`. */
 await runEntryPoint(async () => {
-  const worker = await startWorker({ config: loadConfig() });
-  stopOnSignals(() => worker.stop());
+  const starting = startWorker({ config: loadConfig() });
+  stopOnSignals(async () => (await starting).stop());
+  await starting;
 });

@@ -1,13 +1,31 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { lstat, mkdir, open, opendir, readdir, readFile, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { asTenantId, type TenantId } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
 import { Problem } from '../platform/problem.js';
-import { ArchiveDamage, EmptyObject, type Archive, type ObjectCondition, type ReceivedObject, type ReceiveLimits } from './archive.js';
+import {
+  ArchiveDamage,
+  EmptyObject,
+  type Archive,
+  type ObjectCondition,
+  type ReceivedObject,
+  type ReceiveLimits,
+} from './archive.js';
 
 const headBytes = 4096;
 /** Chunks are gathered up to this size, so that an ordinary snapshot is one write and a large one stays small in memory. */

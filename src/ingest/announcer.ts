@@ -4,7 +4,7 @@ import type { JobQueue } from '../platform/queue.js';
 export const ingestQueue = 'ingest';
 const wakeJob = 'wake';
 /** One announcement covers all uploads that were committed before it; under load there is no need for more. */
-const pauseMillis = 20;
+const pauseMillis = 50;
 
 /**
  * Wakes workers: "there is something on the work list". It carries nothing, so many calls become one job, and when the

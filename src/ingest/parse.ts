@@ -38,9 +38,14 @@ export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }
   } catch (error) {
     if (!(error instanceof FormatError) || error.fault !== 'unrecognized') throw error;
     const line = firstLine(artefact);
-    throw new FormatError('unrecognized', line === null ? error.message : `${error.message}; it begins with ${line}`, error.at, {
-      cause: error,
-    });
+    throw new FormatError(
+      'unrecognized',
+      line === null ? error.message : `${error.message}; it begins with ${line}`,
+      error.at,
+      {
+        cause: error,
+      },
+    );
   }
   return [partOf(profile, declared, budget)];
 }

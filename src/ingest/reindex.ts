@@ -26,7 +26,8 @@ export async function* reindex(db: Database, tenantName: string | null): AsyncGe
       [tenantName],
     ),
   );
-  if (tenantName !== null && tenants.length === 0) throw new Problem('not-found', `There is no tenant ${JSON.stringify(tenantName)}.`);
+  if (tenantName !== null && tenants.length === 0)
+    throw new Problem('not-found', `There is no tenant ${JSON.stringify(tenantName)}.`);
   for (const { tenant_id, name } of tenants) {
     const tenantId = asTenantId(tenant_id);
     const services = await db.readTenant(tenantId, (tx) =>

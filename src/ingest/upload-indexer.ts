@@ -68,7 +68,10 @@ export class UploadIndexer {
       }
       case 'damaged': {
         const problem = new Problem('archive-corrupt', `The archive's copy of this upload is ${answer.condition}.`);
-        this.logger.error({ condition: answer.condition, sha256: upload.sha256.toString('hex') }, 'the archive is damaged');
+        this.logger.error(
+          { condition: answer.condition, sha256: upload.sha256.toString('hex') },
+          'the archive is damaged',
+        );
         return this.finish(upload, { state: 'quarantined', problem: problem.toBody() });
       }
       case 'unreadable':
@@ -112,11 +115,20 @@ export class UploadIndexer {
     }
   }
 
-  private async finish(upload: ClaimedUpload, result: FinishedUpload, parts: readonly IndexedPart[] = []): Promise<true> {
+  private async finish(
+    upload: ClaimedUpload,
+    result: FinishedUpload,
+    parts: readonly IndexedPart[] = [],
+  ): Promise<true> {
     const { claim, serviceId, instanceId, receivedAt, declared } = upload;
     const isOurs = await this.work.finish(claim, result, async (tx) => {
       if (parts.length === 0) return;
-      await recordParts(tx, claim.tenantId, { uploadId: claim.uploadId, serviceId, instanceId, receivedAt, declared }, parts);
+      await recordParts(
+        tx,
+        claim.tenantId,
+        { uploadId: claim.uploadId, serviceId, instanceId, receivedAt, declared },
+        parts,
+      );
     });
     if (!isOurs) {
       this.logger.warn('a result came too late: another worker has taken the upload over');
@@ -131,7 +143,10 @@ export class UploadIndexer {
   private async crashed(upload: ClaimedUpload, reason: CrashReason, detail: string): Promise<boolean> {
     this.metrics.crashes.inc({ reason });
     this.logger.error({ reason, detail, crashes: upload.claim.crashes + 1 }, 'the parser crashed on an upload');
-    const problem = new Problem('quarantined', `The parser failed ${maxCrashes} times; the last time ${crashText[reason]}.`);
+    const problem = new Problem(
+      'quarantined',
+      `The parser failed ${maxCrashes} times; the last time ${crashText[reason]}.`,
+    );
     const isOver = await this.work.crashed(upload.claim, problem.toBody());
     if (isOver) {
       this.metrics.finished.inc({ state: 'quarantined' });
@@ -148,7 +163,8 @@ async function again(attempt: () => Promise<void>): Promise<void> {
       return await attempt();
     } catch (error) {
       const code = (error as { code?: unknown }).code;
-      const isTransient = error instanceof StaleDictionaryError || (typeof code === 'string' && transientCodes.has(code));
+      const isTransient =
+        error instanceof StaleDictionaryError || (typeof code === 'string' && transientCodes.has(code));
       if (!isTransient || attempts === attemptsWhenTransient) throw error;
       await sleep(20 * attempts * Math.random());
     }

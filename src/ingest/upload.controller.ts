@@ -26,7 +26,8 @@ export class UploadController {
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'A repeated request with the same key gets the first answer again, for 24 hours. 1 to 255 ASCII characters.',
+    description:
+      'A repeated request with the same key gets the first answer again, for 24 hours. 1 to 255 ASCII characters.',
   })
   @ApiHeader({ name: 'Content-Encoding', required: false, description: 'identity (the default) or gzip.' })
   @ApiAcceptedResponse({ type: UploadReceiptDto })

@@ -13,7 +13,9 @@ function ArePrintableLabels(): PropertyDecorator {
     name: 'arePrintableLabels',
     validator: {
       validate: (labels: object) =>
-        Object.entries(labels).every(([name, value]) => name !== '' && printable.test(name) && printable.test(String(value))),
+        Object.entries(labels).every(
+          ([name, value]) => name !== '' && printable.test(name) && printable.test(String(value)),
+        ),
       defaultMessage: () => 'a label has a name, and no control characters',
     },
   });

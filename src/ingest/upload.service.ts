@@ -160,7 +160,9 @@ function readCapturedAt(text: string, now: Date): Date {
   const moment = /^(now|-)/.test(text) ? null : findMoment(text, now);
   if (!moment) {
     const detail = 'captured_at must be RFC 3339, or Unix time in seconds or milliseconds';
-    throw new Problem('validation-failed', detail, { errors: [{ pointer: '?captured_at', code: 'is-moment', detail }] });
+    throw new Problem('validation-failed', detail, {
+      errors: [{ pointer: '?captured_at', code: 'is-moment', detail }],
+    });
   }
   const ageMillis = now.getTime() - moment.getTime();
   if (ageMillis > oldestMillis || ageMillis < -youngestMillis) {
@@ -174,7 +176,11 @@ function readCapturedAt(text: string, now: Date): Date {
 }
 
 function emptyBody(): Problem {
-  return new Problem('validation-failed', `The body is empty. Send the artefact itself as the body: ${helpfulCommand}`, {
-    errors: [{ pointer: '', code: 'empty-body' }],
-  });
+  return new Problem(
+    'validation-failed',
+    `The body is empty. Send the artefact itself as the body: ${helpfulCommand}`,
+    {
+      errors: [{ pointer: '', code: 'empty-body' }],
+    },
+  );
 }

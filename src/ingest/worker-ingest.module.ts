@@ -20,8 +20,8 @@ import { WorkList } from './work-list.js';
 
 export const PARSER_POOL_OPTIONS = Symbol('parser pool options');
 
-/** While one upload of a parser is being parsed, another is on its way to it and others are on their way to the index. */
-const slotsPerParser = 3;
+/** While one upload of a parser is being parsed, others are on their way to it or from it to the index. */
+const slotsPerParser = 4;
 
 /** The worker's part of ingest: takes uploads off the work list and indexes them. */
 @Module({
@@ -79,7 +79,12 @@ const slotsPerParser = 3;
         announcer: Announcer,
         logger: Logger,
         { parsers, sweepMillis, drainMillis }: Config,
-      ) => new IndexWorker(work, indexer, announcer, logger, { slots: parsers * slotsPerParser, sweepMillis, drainMillis }),
+      ) =>
+        new IndexWorker(work, indexer, announcer, logger, {
+          slots: parsers * slotsPerParser,
+          sweepMillis,
+          drainMillis,
+        }),
     },
   ],
   exports: [IndexWorker],

@@ -17,6 +17,8 @@ export interface Config {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Where a worker answers /livez, /readyz and /metrics; null: nowhere. */
+  readonly workerPort: number | null;
   readonly dataDir: string;
   /** The service's own role; owns nothing. */
   readonly databaseUrl: string;
@@ -69,6 +71,7 @@ export const variables = [
   'ARCHIVE_URL',
   'TIDEMARK_HOST',
   'TIDEMARK_PORT',
+  'TIDEMARK_WORKER_PORT',
   'TIDEMARK_DATA',
   'TIDEMARK_ADMIN_KEY',
   'TIDEMARK_SECRET',
@@ -106,6 +109,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     mode: 'production',
     host: read.text('TIDEMARK_HOST') ?? '127.0.0.1',
     port: read.integer('TIDEMARK_PORT', 0, 65_535) ?? 4700,
+    workerPort: read.integer('TIDEMARK_WORKER_PORT', 0, 65_535),
     dataDir,
     databaseUrl: databaseUrl ?? '',
     migrationDatabaseUrl: read.url('MIGRATION_DATABASE_URL', ['postgres:', 'postgresql:']),

@@ -2,23 +2,29 @@
  * Places where a process can be made to die at once, as if the power had gone, so that tests can prove what survives.
  * Nothing is armed unless the configuration says so, and then a failpoint can do nothing but kill its own process.
  */
-export const failpoints = [
-  // API: one upload, in the order of its way.
-  'archive-half-written',
-  'archive-written-before-rename',
-  'archive-renamed-before-folder-sync',
-  'after-archive-before-commit',
-  'after-commit-before-announce',
-  'after-announce-before-answer',
-  // Worker: one upload, in the order of its way.
-  'after-claim-before-parse',
-  'after-parse-before-dictionary',
-  'after-dictionary-before-result',
-  'after-result-before-commit',
-  'after-commit-before-next',
-] as const;
+export const failpoints = {
+  /** One upload in the API, in the order of its way. */
+  api: [
+    'archive-half-written',
+    'archive-written-before-rename',
+    'archive-renamed-before-folder-sync',
+    'after-archive-before-commit',
+    'after-commit-before-announce',
+    'after-announce-before-answer',
+  ],
+  /** One upload in the worker, in the order of its way. */
+  worker: [
+    'after-claim-before-parse',
+    'after-parse-before-dictionary',
+    'after-dictionary-before-result',
+    'after-result-before-commit',
+    'after-commit-before-next',
+  ],
+} as const;
 
-export type Failpoint = (typeof failpoints)[number];
+export type Failpoint = (typeof failpoints)[keyof typeof failpoints][number];
+
+const allFailpoints: readonly string[] = Object.values(failpoints).flat();
 
 let armed: { name: Failpoint; passes: number } | null = null;
 
@@ -30,7 +36,7 @@ let armed: { name: Failpoint; passes: number } | null = null;
 export function armFailpoint(setting: string): void {
   const [name, nth = '1'] = setting.split(':', 2);
   if (!isFailpoint(name) || !/^[1-9]\d{0,5}$/.test(nth)) {
-    throw new Error(`unknown failpoint ${JSON.stringify(setting)}; known are ${failpoints.join(', ')}`);
+    throw new Error(`unknown failpoint ${JSON.stringify(setting)}; known are ${allFailpoints.join(', ')}`);
   }
   armed = { name, passes: Number(nth) - 1 };
 }
@@ -43,5 +49,5 @@ export function failpoint(name: Failpoint): void {
 }
 
 function isFailpoint(name: string): name is Failpoint {
-  return (failpoints as readonly string[]).includes(name);
+  return allFailpoints.includes(name);
 }

@@ -32,7 +32,7 @@ interface SerializedError {
 }
 
 /** pino's own serializer would print all fields of a failed query, its parameters among them: bytes, names, hashes of keys. */
-function serializeError(error: unknown): unknown {
+export function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (!(error instanceof QueryFailedError)) {
     const { aggregateErrors: _, options: __, ...rest } = stdSerializers.errWithCause(error) as SerializedError;

@@ -17,7 +17,9 @@ export interface PlatformOptions {
   readonly config: Config;
   readonly logger?: Logger;
   readonly clock?: Clock;
-  /** The API answers /livez, /readyz and /metrics; a worker has no HTTP. */
+  /** How the process calls itself in pg_stat_activity. */
+  readonly applicationName?: string;
+  /** Whether the process answers /livez, /readyz and /metrics. */
   readonly http: boolean;
 }
 
@@ -29,6 +31,7 @@ export class PlatformModule {
     config,
     logger = createLogger(config.logLevel),
     clock = systemClock,
+    applicationName = 'tidemark',
     http,
   }: PlatformOptions): DynamicModule {
     return {
@@ -38,7 +41,7 @@ export class PlatformModule {
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
         { provide: CLOCK, useValue: clock },
-        { provide: Database, useFactory: () => openProvenDatabase(config, logger, http) },
+        { provide: Database, useFactory: () => openProvenDatabase(config, logger, applicationName) },
         Metrics,
         Lifecycle,
         Queues,
@@ -52,10 +55,10 @@ export class PlatformModule {
 }
 
 /** A process that got past this has the schema of its version, and a role that row-level security binds. */
-async function openProvenDatabase(config: Config, logger: Logger, http: boolean): Promise<Database> {
+async function openProvenDatabase(config: Config, logger: Logger, applicationName: string): Promise<Database> {
   const database = await Database.open(config.databaseUrl, {
     poolSize: config.databasePoolSize,
-    applicationName: http ? 'tidemark api' : 'tidemark worker',
+    applicationName,
     onIdleError: (error) => logger.warn({ err: error }, 'an idle database connection broke'),
   });
   try {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   createPostgresBackend,
   DEFAULT_SCHEMA,
@@ -50,6 +51,8 @@ export class QueueUnavailable extends Error {
 
 const announceMillisMax = 1_000;
 const connectMillisMax = 2_000;
+/** Jobs that run are over by then: what they wait for has been stopped before. */
+const closeMillisMax = 3_000;
 const lockMillis = 10_000;
 const stalledCheckMillis = 10_000;
 
@@ -74,7 +77,7 @@ export function openQueue<Data>(settings: QueueSettings, name: string, onError: 
       const counts = await withDeadline(queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed'));
       return { waiting: counts.waiting + counts.prioritized, active: counts.active, delayed: counts.delayed };
     },
-    close: () => queue.close(),
+    close: () => closeInTime(queue),
   };
 }
 
@@ -116,7 +119,7 @@ export function openWorker<Data>(
       );
   worker.on('error', onError);
   worker.on('failed', (_job, error) => onError(error));
-  return { close: () => worker.close() };
+  return { close: () => closeInTime(worker) };
 }
 
 function postgresConnection(connectionString: string, max: number): PostgresConnectionOptions {
@@ -149,6 +152,11 @@ function redisConsumer(url: string): RedisOptions {
 
 function retryStrategy(times: number): number {
   return Math.min(times * 200, 5_000);
+}
+
+/** To take leave politely needs a server that answers; without one, what is left of the connection ends with the process. */
+async function closeInTime(end: { close(): Promise<void> }): Promise<void> {
+  await Promise.race([end.close(), sleep(closeMillisMax, undefined, { ref: false })]);
 }
 
 function withDeadline<T>(work: Promise<T>): Promise<T> {

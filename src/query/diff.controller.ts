@@ -40,11 +40,21 @@ export class DiffController {
     const page = this.rankings.open(caller, 'diff', query);
     const sides = await this.sides(caller, query, page.ranges);
     const { base, target } = sides;
-    if (immutable(sides) && sendIfFresh(request, response, entityTag(caller.tenantId, 'diff', sides, query, page.hour))) {
+    if (
+      immutable(sides) &&
+      sendIfFresh(request, response, entityTag(caller.tenantId, 'diff', sides, query, page.hour))
+    ) {
       return;
     }
     const { share } = query;
-    const job = { op: 'diff', base, target, options: stackOptions(query), part: page.part(base, target), share } as const;
+    const job = {
+      op: 'diff',
+      base,
+      target,
+      options: stackOptions(query),
+      part: page.part(base, target),
+      share,
+    } as const;
     send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
   }
 
@@ -58,7 +68,10 @@ export class DiffController {
     @Res() response: Response,
   ): Promise<void> {
     const sides = await this.sides(caller, query, []);
-    if (immutable(sides) && sendIfFresh(request, response, entityTag(caller.tenantId, 'diff-flamegraph', sides, query))) {
+    if (
+      immutable(sides) &&
+      sendIfFresh(request, response, entityTag(caller.tenantId, 'diff-flamegraph', sides, query))
+    ) {
       return;
     }
     const { by, max_nodes: maxNodes } = query;
@@ -67,7 +80,11 @@ export class DiffController {
   }
 
   /** @param ranges those of the sides that are selections, as the first page resolved them */
-  private async sides(caller: Caller, query: SidesDto, ranges: readonly { from: string; to: string }[]): Promise<Sides> {
+  private async sides(
+    caller: Caller,
+    query: SidesDto,
+    ranges: readonly { from: string; to: string }[],
+  ): Promise<Sides> {
     const base = sideOf(query, 'base');
     const target = sideOf(query, 'target');
     const baseSnapshot = base.id === undefined ? null : await this.stacks.ofSnapshot(caller, base.id);

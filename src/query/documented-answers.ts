@@ -21,5 +21,12 @@ export const NeedsIndexed = () =>
 export const SendsBytes = (contentType: string) =>
   ApiOkResponse({ content: { [contentType]: { schema: { type: 'string', format: 'binary' } } } });
 
-export const SendsText = () => ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } });
-
+/** Folded stacks. */
+export const SendsFolded = () =>
+  ApiOkResponse({
+    content: { 'text/plain': { schema: { type: 'string' } } },
+    headers: {
+      'X-Sample-Type': { description: 'Which number the values are.', schema: { type: 'string' } },
+      'X-Unit': { description: 'The unit of the values.', schema: { type: 'string' } },
+    },
+  });

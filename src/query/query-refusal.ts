@@ -9,7 +9,9 @@ import { Problem } from '../platform/problem.js';
 export function refusalOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof PatternError) {
-    return new Problem('bad-pattern', error.message, { errors: [{ pointer: `?${error.option}`, code: 'bad-pattern' }] });
+    return new Problem('bad-pattern', error.message, {
+      errors: [{ pointer: `?${error.option}`, code: 'bad-pattern' }],
+    });
   }
   if (error instanceof SampleTypeError) {
     return new Problem('validation-failed', error.message, {
@@ -25,7 +27,10 @@ export function refusalOf(error: unknown): Problem | null {
     });
   }
   if (isDatabaseUnavailable(error)) {
-    return new Problem('unavailable', 'The database cannot be reached; try again.', { cause: error, retryAfterSeconds: 2 });
+    return new Problem('unavailable', 'The database cannot be reached; try again.', {
+      cause: error,
+      retryAfterSeconds: 2,
+    });
   }
   if (error instanceof Error && (error as { code?: unknown }).code === '57014') {
     return new Problem('query-timeout', 'The query took too long.', { cause: error, retryAfterSeconds: 5 });

@@ -63,7 +63,13 @@ export type QueryRequest = StackRequest | ServiceTrendRequest | TeamTrendRequest
 
 export type StackRequest =
   | { readonly op: 'top'; readonly source: StacksSource; readonly options: StackOptions; readonly part: RankingPart }
-  | { readonly op: 'flamegraph'; readonly source: StacksSource; readonly options: StackOptions; readonly by: FlameNames; readonly maxNodes: number }
+  | {
+      readonly op: 'flamegraph';
+      readonly source: StacksSource;
+      readonly options: StackOptions;
+      readonly by: FlameNames;
+      readonly maxNodes: number;
+    }
   | { readonly op: 'folded'; readonly source: StacksSource; readonly options: StackOptions }
   | { readonly op: 'pprof'; readonly source: StacksSource }
   | {
@@ -114,6 +120,7 @@ export interface TeamTrendRequest extends TrendRequest {
 /** An answer, ready to be sent. */
 export interface QueryAnswer {
   readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 

@@ -20,6 +20,8 @@ import { TrendQueries } from './trend-queries.js';
 
 /** A query reads in one transaction, so two connections are one to spare. */
 const poolSize = 2;
+/** What a thread remembers of symbols and stacks. */
+const storeBytes = 64 * 2 ** 20;
 
 const port = parentPort;
 if (!port) throw new Error('query-thread runs as a worker thread only');
@@ -39,7 +41,7 @@ async function open(): Promise<Queries> {
     // When the time is up this thread ends without a word; the statement it waits for must end by itself.
     statementTimeoutMillis: timeLimitMillis,
   });
-  const store = new StackStore();
+  const store = new StackStore({ maxBytes: storeBytes });
   return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store) };
 }
 
@@ -57,7 +59,11 @@ async function answer({ id, tenantId, request }: ThreadJob): Promise<void> {
   }
 }
 
-async function answerWith({ stacks, trends }: Queries, tenantId: TenantId, request: QueryRequest): Promise<QueryAnswer> {
+async function answerWith(
+  { stacks, trends }: Queries,
+  tenantId: TenantId,
+  request: QueryRequest,
+): Promise<QueryAnswer> {
   switch (request.op) {
     case 'trend':
       return asJson(await trends.ofService(tenantId, request));
@@ -74,7 +80,13 @@ function failure(id: number, error: unknown): ThreadOutcome {
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (!refusal) return { id, is: 'error', cause };
   const { code, detail, options } = refusal;
-  return { id, is: 'problem', code, detail, options: { ...options, cause: options.cause === undefined ? undefined : cause } };
+  return {
+    id,
+    is: 'problem',
+    code,
+    detail,
+    options: { ...options, cause: options.cause === undefined ? undefined : cause },
+  };
 }
 
 port.on('message', (job: ThreadJob) => void answer(job));

@@ -39,7 +39,7 @@ interface Query {
   readonly id: number;
   readonly tenantId: TenantId;
   readonly request: QueryRequest;
-  readonly settle: { resolve(answer: QueryAnswer): void; reject(reason: unknown): void };
+  readonly settle: { readonly resolve: (answer: QueryAnswer) => void; readonly reject: (reason: unknown) => void };
   timer: NodeJS.Timeout | null;
 }
 
@@ -167,7 +167,10 @@ export class QueryThreads {
 
   private expire(query: Query): void {
     const thread = [...this.threads].find((t) => t.running === query);
-    this.logger.warn({ tenantId: query.tenantId, op: query.request.op, ran: thread !== undefined }, 'a query ran out of time');
+    this.logger.warn(
+      { tenantId: query.tenantId, op: query.request.op, ran: thread !== undefined },
+      'a query ran out of time',
+    );
     this.remove(query);
     this.finish(query).reject(
       new Problem('query-timeout', 'The query took too long. Ask for a shorter range or fewer instances.', {

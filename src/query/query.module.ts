@@ -26,7 +26,12 @@ import { VisibleStacks } from './visible-stacks.js';
       inject: [CONFIG, LOGGER],
       useFactory: ({ databaseUrl, queryThreads }: Config, logger: Logger) =>
         new QueryThreads(
-          { ...queryThreadDefaults, entry: siblingModule(import.meta.url, 'query-thread'), threads: queryThreads, databaseUrl },
+          {
+            ...queryThreadDefaults,
+            entry: siblingModule(import.meta.url, 'query-thread'),
+            threads: queryThreads,
+            databaseUrl,
+          },
           logger,
         ),
     },

@@ -148,6 +148,12 @@ export class SnapshotTopQueryDto extends IntersectionType(StackOptionsDto, Ranki
 export class SnapshotFlameGraphQueryDto extends IntersectionType(StackOptionsDto, DrawingDto) {}
 export class SnapshotFoldedQueryDto extends StackOptionsDto {}
 
-export class ServiceTopQueryDto extends IntersectionType(KindDto, SelectorsDto, StackOptionsDto, RankingDto, ListQueryDto) {}
+export class ServiceTopQueryDto extends IntersectionType(
+  KindDto,
+  SelectorsDto,
+  StackOptionsDto,
+  RankingDto,
+  ListQueryDto,
+) {}
 export class ServiceFlameGraphQueryDto extends IntersectionType(KindDto, SelectorsDto, StackOptionsDto, DrawingDto) {}
 export class ServiceProfileQueryDto extends IntersectionType(KindDto, SelectorsDto) {}

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { canonical } from '../platform/cursor.js';
 import type { TenantId } from '../platform/database.js';
+import { Problem } from '../platform/problem.js';
 import type { QueryAnswer } from './query-request.js';
 
 /**
@@ -37,8 +38,9 @@ export function keepPrivately(response: Response): void {
   response.vary('Authorization');
 }
 
-export function send(response: Response, { contentType, body }: QueryAnswer): void {
+export function send(response: Response, { contentType, headers, body }: QueryAnswer): void {
   response.status(200);
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
   response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', body.byteLength);
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -56,7 +58,7 @@ export function asDownload(response: Response, fileName: string, contentType = '
 export function clientGone(response: Response): AbortSignal {
   const gone = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the client has gone'));
+    if (!response.writableFinished) gone.abort(new Problem('bad-request', 'The client has gone.'));
   });
   return gone.signal;
 }

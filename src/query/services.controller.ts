@@ -78,10 +78,17 @@ export class ServicesController {
     @Param('service') name: string,
     @QueryParameters(ListQueryDto) query: ListQueryDto,
   ): Promise<BuildListDto> {
-    const { rows, next } = await this.pageOf(caller, name, 'builds', query, {}, {
-      read: (tx, service, page) => this.directory.builds(tx, caller, service, page),
-      positionOf: (row) => row.build_id,
-    });
+    const { rows, next } = await this.pageOf(
+      caller,
+      name,
+      'builds',
+      query,
+      {},
+      {
+        read: (tx, service, page) => this.directory.builds(tx, caller, service, page),
+        positionOf: (row) => row.build_id,
+      },
+    );
     return { rows: rows.map(({ build_id: _, ...build }) => build), next };
   }
 
@@ -93,10 +100,17 @@ export class ServicesController {
     @QueryParameters(InstanceListQueryDto) query: InstanceListQueryDto,
   ): Promise<InstanceListDto> {
     const from = momentOf(query.from, this.clock.now()) ?? null;
-    const { rows, next } = await this.pageOf(caller, name, 'instances', query, { from: query.from }, {
-      read: (tx, service, page) => this.directory.instances(tx, caller, service, from, page),
-      positionOf: (row) => row.instance_id,
-    });
+    const { rows, next } = await this.pageOf(
+      caller,
+      name,
+      'instances',
+      query,
+      { from: query.from },
+      {
+        read: (tx, service, page) => this.directory.instances(tx, caller, service, from, page),
+        positionOf: (row) => row.instance_id,
+      },
+    );
     return { rows: rows.map(({ instance_id: _, ...instance }) => instance), next };
   }
 

@@ -10,7 +10,7 @@ interface Watch {
   readonly uploadId: string;
   readonly since: number;
   settle(settled: boolean): void;
-  fail(error: unknown): void;
+  fail(error: Error): void;
 }
 
 /**
@@ -89,7 +89,8 @@ export class SettledUploads implements OnModuleDestroy {
       const unfinished = await this.unfinished(asked);
       for (const watch of asked) if (!unfinished.has(watch.key)) watch.settle(true);
     } catch (error) {
-      for (const watch of asked) watch.fail(error);
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const watch of asked) watch.fail(failure);
     } finally {
       this.asking = false;
       this.schedule();

@@ -12,7 +12,7 @@ import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { type ListPage, readPage } from '../tenants/list-page.js';
 import { ServiceRegistry } from '../tenants/services.js';
 import { openArchived, sendArchivedProfile, sendRaw } from './archived-bytes.js';
-import { AnswersNotModified, NeedsIndexed, SendsBytes, SendsText } from './documented-answers.js';
+import { AnswersNotModified, NeedsIndexed, SendsBytes, SendsFolded } from './documented-answers.js';
 import { SnapshotFlameGraphQueryDto, SnapshotFoldedQueryDto, SnapshotTopQueryDto } from './selection.dto.js';
 import { clientGone, entityTag, send, sendIfFresh } from './sending.js';
 import { SettledUploads } from './settled-uploads.js';
@@ -172,7 +172,7 @@ export class SnapshotsController {
   /** The stacks as text, one per line with its value, root first: what `flamegraph.pl` and speedscope read. */
   @Get(':id/folded')
   @Allow('read', 'ci', 'admin')
-  @SendsText()
+  @SendsFolded()
   @AnswersNotModified()
   @NeedsIndexed()
   async folded(

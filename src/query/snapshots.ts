@@ -98,7 +98,10 @@ export class Snapshots {
   }
 
   /** Ids and kinds of all that was found in one upload, in order. */
-  async partsOf(tenantId: TenantId, uploadId: string): Promise<{ snapshot_id: string; part: number; kind: Kind | null }[]> {
+  async partsOf(
+    tenantId: TenantId,
+    uploadId: string,
+  ): Promise<{ snapshot_id: string; part: number; kind: Kind | null }[]> {
     return this.db.readTenant(tenantId, (tx) =>
       tx.query('select snapshot_id, part, kind from snapshot where tenant_id = $1 and upload_id = $2 order by part', [
         tenantId,
@@ -138,55 +141,64 @@ const describePage = `
 
 /**
  * The page is found in `snapshot` alone, along one of its indexes, and only its rows are joined to what describes them.
- * No index has the team or the kind before the time; so a list by team or kind alone asks each service for its
- * youngest rows and merges those.
+ * Every index but the one by time begins with the service. A list that is narrowed by build, instance, kind or team
+ * therefore asks each build (instance, service) that may have rows for its youngest, and merges those.
  */
 function pageQuery(
-  caller: Caller,
+  { tenantId, teamId }: Caller,
   filters: SnapshotFilters,
   page: ListPage<SnapshotPosition>,
 ): { sql: string; parameters: unknown[] } {
   const parameters: unknown[] = [];
   const given = (value: unknown) => `$${parameters.push(value)}`;
-  const tenant = given(caller.tenantId);
+  const tenant = given(tenantId);
+  const { kind, instance, build, env, labels, state, from, to } = filters;
+  const service = filters.serviceId === undefined ? null : given(filters.serviceId);
+  const ofService = service === null ? '' : ` and service_id = ${service}`;
+  const instances = (name: string) =>
+    `select service_id, instance_id from instance where tenant_id = ${tenant}${ofService} and name = ${given(name)}`;
+  const builds = (version: string) =>
+    `select service_id, build_id from build where tenant_id = ${tenant}${ofService} and version = ${given(version)}`;
 
   const conditions = [`s.tenant_id = ${tenant}`];
-  const { serviceId, kind, instance, build, env, labels, state, from, to } = filters;
-  const serviceOf = serviceId === undefined ? '' : ` and service_id = ${given(serviceId)}`;
-  if (serviceId !== undefined) conditions.push(`s.service_id = $${parameters.length}`);
+  if (service !== null) conditions.push(`s.service_id = ${service}`);
   if (kind !== undefined) conditions.push(`s.kind = ${given(kind)}`);
-  if (instance !== undefined) {
-    conditions.push(
-      `s.instance_id = any (array(select instance_id from instance where tenant_id = ${tenant}${serviceOf} and name = ${given(instance)}))`,
-    );
-  }
-  if (build !== undefined) {
-    conditions.push(
-      `s.build_id = any (array(select build_id from build where tenant_id = ${tenant}${serviceOf} and version = ${given(build)}))`,
-    );
-  }
   if (env !== undefined) conditions.push(`s.env = ${given(env)}`);
   if (labels !== undefined) conditions.push(`s.labels @> ${given(JSON.stringify(labels))}::jsonb`);
   if (from !== undefined) conditions.push(`s.captured_at >= ${given(from)}`);
   if (to !== undefined) conditions.push(`s.captured_at < ${given(to)}`);
   if (state !== undefined) {
     conditions.push(
-      `exists (select from upload u where u.tenant_id = s.tenant_id and u.upload_id = s.upload_id and u.state = ${given(state)})`,
+      `exists (select from upload u
+                where u.tenant_id = s.tenant_id and u.upload_id = s.upload_id and u.state = ${given(state)})`,
     );
   }
   if (page.after !== null) {
-    conditions.push(
-      `(s.captured_at, s.snapshot_id) < (${given(page.after.capturedAt)}::timestamptz, ${given(page.after.id)}::uuid)`,
-    );
+    const { capturedAt, id } = page.after;
+    conditions.push(`(s.captured_at, s.snapshot_id) < (${given(capturedAt)}::timestamptz, ${given(id)}::uuid)`);
+  }
+
+  let branches: string | null = null;
+  if (build !== undefined) {
+    branches = builds(build);
+    conditions.push('s.service_id = b.service_id and s.build_id = b.build_id');
+    if (instance !== undefined) conditions.push(`(s.service_id, s.instance_id) in (${instances(instance)})`);
+  } else if (instance !== undefined) {
+    branches = instances(instance);
+    conditions.push('s.service_id = b.service_id and s.instance_id = b.instance_id');
+  } else if (service === null && (kind !== undefined || teamId !== null)) {
+    branches = `select service_id from service where tenant_id = ${tenant}`;
+    conditions.push('s.service_id = b.service_id');
   }
   const youngest = `order by captured_at desc, snapshot_id desc limit ${given(page.limit)}`;
-  const rows = `select s.* from snapshot s where ${conditions.join(' and ')}`;
-  const perService = serviceId === undefined && (caller.teamId !== null || kind !== undefined);
-  const found = perService
-    ? `select l.* from service v cross join lateral (${rows} and s.service_id = v.service_id ${youngest}) l
-        where v.tenant_id = ${tenant} and (${given(caller.teamId)}::uuid is null or v.team_id = $${parameters.length})
-        ${youngest}`
-    : `${rows} ${youngest}`;
+  let found = `select s.* from snapshot s where ${conditions.join(' and ')} ${youngest}`;
+  if (branches !== null) {
+    const visible =
+      teamId === null || service !== null
+        ? 'true'
+        : `b.service_id in (select service_id from service where tenant_id = ${tenant} and team_id = ${given(teamId)})`;
+    found = `select l.* from (${branches}) b cross join lateral (${found}) l where ${visible} ${youngest}`;
+  }
   return {
     sql: `with page as materialized (${found}) ${describePage} order by p.captured_at desc, p.snapshot_id desc`,
     parameters,

@@ -1,11 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import {
-  diffRowsAnswer,
-  diffTotalsAnswer,
-  flameDiffAnswer,
-  flameGraphAnswer,
-  topAnswer,
-} from '../analysis/answers.js';
+import { diffRowsAnswer, diffTotalsAnswer, flameDiffAnswer, flameGraphAnswer, topAnswer } from '../analysis/answers.js';
 import { diffFlameGraph, diffStacks, diffTable, type StackDiff } from '../analysis/diff.js';
 import { compileFilter, filterStacks, type StackFilter } from '../analysis/filter.js';
 import { flameGraph } from '../analysis/flame-graph.js';
@@ -78,7 +72,13 @@ export class StackQueries {
     const filter = compileFilter(options);
     const loaded = await this.load(tenantId, source, options.sampleType ?? '');
     const { stacks, sampleType } = choose(loaded, options, filter);
-    return { contentType: 'text/plain; charset=utf-8', body: new TextEncoder().encode(foldedStacks(stacks, sampleType)) };
+    const { type, unit } = stacks.sampleTypes[sampleType];
+    return {
+      contentType: 'text/plain; charset=utf-8',
+      // The text has no place for it. The names are the profile's, and may be anything.
+      headers: { 'X-Sample-Type': encodeURIComponent(type), 'X-Unit': encodeURIComponent(unit) },
+      body: new TextEncoder().encode(foldedStacks(stacks, sampleType)),
+    };
   }
 
   private async pprof(tenantId: TenantId, { source }: RequestOf<'pprof'>): Promise<QueryAnswer> {
@@ -122,7 +122,12 @@ export class StackQueries {
     const { sampleTypes } = loadedTarget.stacks;
     const shown = sampleTypeIndex(sampleTypes, options.sampleType, loadedTarget.defaultSampleType);
     const loadedBase = await this.load(tenantId, base, sampleTypes[shown].type);
-    const whole = diffStacks(loadedBase.stacks, loadedTarget.stacks, options.sampleType, loadedTarget.defaultSampleType);
+    const whole = diffStacks(
+      loadedBase.stacks,
+      loadedTarget.stacks,
+      options.sampleType,
+      loadedTarget.defaultSampleType,
+    );
     const { stacks, unmatched } = filterStacks(whole.joined, filter);
     const answer = {
       base: describe(base, loadedBase),

@@ -25,7 +25,9 @@ export class TrendQueries {
       const query = { ...range, serviceId, instanceId, buildIds, functionName, value, by };
       const trend = await readTrend(tx, this.store, tenantId, query);
       const names =
-        by === undefined ? noNames : await (by === 'instance' ? instanceNames : buildNames)(tx, tenantId, serviceId, trend);
+        by === undefined
+          ? noNames
+          : await (by === 'instance' ? instanceNames : buildNames)(tx, tenantId, serviceId, trend);
       return answerOf(request, range, trend, names, await onlyDefaultInstance(tx, tenantId, [serviceId], range));
     });
   }

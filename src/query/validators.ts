@@ -21,7 +21,8 @@ export function IsMoment(options?: ValidationOptions): PropertyDecorator {
       name: 'isMoment',
       validator: {
         validate: (value) => typeof value === 'string' && findMoment(value, anyNow) !== null,
-        defaultMessage: (args) => `${args?.property} must be RFC 3339, Unix seconds or milliseconds, "now", or like "-1h"`,
+        defaultMessage: (args) =>
+          `${args?.property} must be RFC 3339, Unix seconds or milliseconds, "now", or like "-1h"`,
       },
     },
     options,
@@ -46,7 +47,7 @@ export function IsLabels(options?: ValidationOptions): PropertyDecorator {
     {
       name: 'isLabels',
       validator: {
-        validate: (value) => typeof value === 'object' && value !== null && areLabels(Object.entries(value)),
+        validate: (value) => typeof value === 'object' && value !== null && areLabels(Object.entries(value as object)),
         defaultMessage: () =>
           `at most ${maxLabels} labels, with names of 1 to ${maxLabelNameLength} and values of up to ${maxLabelValueLength} characters`,
       },

@@ -7,8 +7,7 @@ export interface Summary {
   readonly SampleTypes: readonly string[];
   readonly AbsTotals: readonly number[];
   readonly TopByCum:
-    | readonly { readonly Name: string; readonly Flat: readonly number[]; readonly Cum: readonly number[] }[]
-    | null;
+    readonly { readonly Name: string; readonly Flat: readonly number[]; readonly Cum: readonly number[] }[] | null;
 }
 
 export interface PprofFixture {
@@ -46,5 +45,5 @@ function collect(profiles: string, summaries: string): PprofFixture[] {
 
 /** JSON numbers beyond 2^53 as strings, which BigInt reads as well. */
 function exactNumbers(json: string): string {
-  return json.replace(/^(\s*)(-?\d{16,})(,?)$/gm, '$1"$2"$3');
+  return json.replace(/(?<=[[,:\s])-?\d{16,}(?=[\],}\s])/g, '"$&"');
 }

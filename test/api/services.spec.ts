@@ -81,7 +81,10 @@ describe('a merge', () => {
     await Promise.all(sending);
     await app.settle();
 
-    const range = (from: number, to: number) => ({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+    const range = (from: number, to: number) => ({
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+    });
     const sums = [];
     for (const asked of [
       range(begin + 6 * hour, begin + 7 * hour),
@@ -104,7 +107,12 @@ describe('a merge', () => {
   test('is narrowed by instance, build, env and labels', async () => {
     const now = Date.now();
     const service = 'selected';
-    await upload(app, heap(100, new Date(now - 4 * minute)), { service, instance: 'a', build: 'v1', 'label.zone': '1' });
+    await upload(app, heap(100, new Date(now - 4 * minute)), {
+      service,
+      instance: 'a',
+      build: 'v1',
+      'label.zone': '1',
+    });
     await upload(app, heap(20, new Date(now - 3 * minute)), { service, instance: 'b', build: 'v2', env: 'stage' });
     const total = async (query: object) => (await get(`services/${service}/top`, query)).body.total as string;
     expect(await total({ instance: 'a' })).toBe('100');

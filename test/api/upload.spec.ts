@@ -66,7 +66,9 @@ function push(body: Buffer | string, query: Record<string, string> = {}, key = k
 }
 
 const count = async (table: string) => {
-  const [{ rows }] = await database.db.readTenant(tenantId, (tx) => tx.query(`select count(*)::int as rows from ${table}`));
+  const [{ rows }] = await database.db.readTenant(tenantId, (tx) =>
+    tx.query(`select count(*)::int as rows from ${table}`),
+  );
   return rows as number;
 };
 
@@ -213,7 +215,8 @@ describe('the identity of an upload', () => {
     const service = freshService();
     const at = new Date(Date.now() - 3_600_000).toISOString();
     const ids = new Set<string>();
-    for (const query of [{}, { instance: 'b' }, { captured_at: at }, { service: freshService() }]) {
+    const others: Record<string, string>[] = [{}, { instance: 'b' }, { captured_at: at }, { service: freshService() }];
+    for (const query of others) {
       const answer = await push(body, { service, ...query });
       expect(answer.body.duplicate).toBe(false);
       ids.add(answer.body.id as string);
@@ -324,7 +327,11 @@ describe('refused at the door', () => {
     [422, 'outside-time-window', () => push('x', { captured_at: '1999-12-31' })],
     [422, 'invalid-name', () => push('x', { service: '../../etc/passwd' })],
     [422, 'invalid-name', () => push('x', { instance: 'a\nb' })],
-    [422, 'too-many-labels', () => push('x', Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`label.l${i}`, 'v'])))],
+    [
+      422,
+      'too-many-labels',
+      () => push('x', Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`label.l${i}`, 'v']))),
+    ],
     [422, 'label-too-long', () => push('x', { 'label.a': 'v'.repeat(1025) })],
   ];
   it.each(cases)('%i %s', async (status, code, send) => {

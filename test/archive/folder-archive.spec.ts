@@ -1,5 +1,15 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
@@ -25,7 +35,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
 const unfinished = () => readdirSync(path.join(folder, 'tmp'));
-const placeOf = (hash: Buffer) => path.join(folder, 't', tenant, hash.toString('hex').slice(0, 2), hash.toString('hex'));
+const placeOf = (hash: Buffer) =>
+  path.join(folder, 't', tenant, hash.toString('hex').slice(0, 2), hash.toString('hex'));
 
 /** A stream that yields the bytes in pieces of the given size. */
 function inPieces(bytes: Buffer, size: number): Readable {
@@ -48,15 +59,19 @@ async function problemOf(work: Promise<unknown>): Promise<Problem> {
 describe('receiving', () => {
   it('stores the bytes under their hash, however they are cut', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 600_000 }), fc.integer({ min: 200, max: 300_000 }), async (length, piece) => {
-        const bytes = randomBytes(length);
-        const received = await archive.receive(tenant, inPieces(bytes, piece), limits);
-        expect(received.sha256).toEqual(sha256(bytes));
-        expect(received.sizeBytes).toBe(length);
-        expect(Buffer.from(received.head)).toEqual(bytes.subarray(0, 4096));
-        expect((await archive.read(tenant, received.sha256)).equals(bytes)).toBe(true);
-        expect(unfinished()).toEqual([]);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 600_000 }),
+        fc.integer({ min: 200, max: 300_000 }),
+        async (length, piece) => {
+          const bytes = randomBytes(length);
+          const received = await archive.receive(tenant, inPieces(bytes, piece), limits);
+          expect(received.sha256).toEqual(sha256(bytes));
+          expect(received.sizeBytes).toBe(length);
+          expect(Buffer.from(received.head)).toEqual(bytes.subarray(0, 4096));
+          expect((await archive.read(tenant, received.sha256)).equals(bytes)).toBe(true);
+          expect(unfinished()).toEqual([]);
+        },
+      ),
       { numRuns: 20 },
     );
   });

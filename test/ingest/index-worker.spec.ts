@@ -83,7 +83,8 @@ describe('a worker', () => {
     const innocent: string[] = [];
     const poisonous = new Map<string, string>();
     for (const [i, poison] of poisons.entries()) {
-      for (let n = 0; n < 3; n++) innocent.push(await uploads.add(tenantId, profileBytes({ inuse_space: BigInt(i * 3 + n + 1), at: at(i) })));
+      for (let n = 0; n < 3; n++)
+        innocent.push(await uploads.add(tenantId, profileBytes({ inuse_space: BigInt(i * 3 + n + 1), at: at(i) })));
       poisonous.set(await uploads.add(tenantId, Buffer.from(poison)), poison);
     }
     start(openParsers('hostile', 2, { wallMillis: 1_500, residentBytes: 300 * 1024 * 1024 }));
@@ -103,7 +104,10 @@ describe('a worker', () => {
     const noise = await uploads.add(tenantId, Buffer.from('what is this?\n'));
     start(openParsers('real'));
     await settle(database.db);
-    expect(await stateOf(html)).toMatchObject({ state: 'rejected', problem: { code: 'unrecognized-format', status: 422 } });
+    expect(await stateOf(html)).toMatchObject({
+      state: 'rejected',
+      problem: { code: 'unrecognized-format', status: 422 },
+    });
     expect((await stateOf(html)).problem?.detail).toContain('an HTML page');
     expect(await stateOf(cut)).toMatchObject({ state: 'rejected', problem: { code: 'truncated' } });
     expect((await stateOf(noise)).problem?.detail).toContain('it begins with "what is this?"');
@@ -145,7 +149,9 @@ describe('a worker', () => {
     start(openParsers('real'), { sweepMillis: 100 });
     await settle(database.db);
     expect(await stateOf(id)).toMatchObject({ state: 'indexed' });
-    expect(await vanished.finish(claim, { state: 'indexed', problem: null }, () => Promise.reject(new Error('written')))).toBe(false);
+    expect(
+      await vanished.finish(claim, { state: 'indexed', problem: null }, () => Promise.reject(new Error('written'))),
+    ).toBe(false);
   });
 
   it('blames no upload when no parser can be started, and goes on once it can', async () => {
@@ -168,10 +174,14 @@ describe('a worker', () => {
     for (let i = 0; i < 6; i++) await uploads.add(tenantId, profileBytes({ inuse_space: BigInt(i + 1) }));
     worker.start();
     await worker.close();
-    const rows = await database.db.acrossTenants((tx) => tx.query<{ lease_until: Date | null }[]>('select lease_until from work'));
+    const rows = await database.db.acrossTenants((tx) =>
+      tx.query<{ lease_until: Date | null }[]>('select lease_until from work'),
+    );
     expect(rows.length).toBeLessThanOrEqual(6);
     expect(rows.filter((row) => row.lease_until !== null)).toEqual([]);
-    const states = await database.db.readTenant(tenantId, (tx) => tx.query<{ state: string }[]>('select state from upload'));
+    const states = await database.db.readTenant(tenantId, (tx) =>
+      tx.query<{ state: string }[]>('select state from upload'),
+    );
     expect(states.filter(({ state }) => state === 'parsing')).toEqual([]);
   });
 });
@@ -184,9 +194,11 @@ describe('the order of uploads', () => {
     const calm = await insertTenant(database.db, 'calm');
     for (const body of bodies) await uploads.add(calm.tenantId, body);
     const wild = [...bodies].reverse().flatMap((body, i) => (i % 3 === 0 ? [body, body] : [body]));
-    start(openParsers('real', 2));
-    for (const body of wild) await uploads.add(tenantId, body);
-    for (const body of bodies) await uploads.add(tenantId, body);
+    const worker = start(openParsers('real', 2));
+    for (const body of [...wild, ...bodies]) {
+      await uploads.add(tenantId, body);
+      void worker.wake();
+    }
     await settle(database.db);
     expect(await indexOf(database.db, tenantId)).toEqual(await indexOf(database.db, calm.tenantId));
     expect(await indexOf(database.db, tenantId)).toHaveLength(bodies.length);
@@ -197,7 +209,9 @@ describe('reindexing', () => {
   it('gives the same index again, from the archive alone', async () => {
     for (let i = 0; i < 8; i++) {
       const service = i % 2 === 0 ? 'shop' : 'search';
-      await uploads.add(tenantId, profileBytes({ inuse_space: BigInt(i + 1), site: `main.site${i}`, at: at(i) }), { service });
+      await uploads.add(tenantId, profileBytes({ inuse_space: BigInt(i + 1), site: `main.site${i}`, at: at(i) }), {
+        service,
+      });
     }
     const other = await insertTenant(database.db, 'other');
     await uploads.add(other.tenantId, profileBytes({ inuse_space: 1n, at: at(1) }));

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ParseAnswer, ParseRequest } from '../../src/ingest/parsed-part.js';
 import { ParserPool, ParserStartError } from '../../src/ingest/parser-pool.js';
 import { isAlive } from '../../src/platform/process-files.js';
@@ -100,14 +102,10 @@ describe('a parser that dies', () => {
   it.each(deaths)('takes nobody along: %s', async (poison, expected) => {
     const parsers = open('hostile', 2, { ...limits, ...(poison === 'poison: loop' && { wallMillis: 1_500 }) });
     const innocent = () => parsers.parse(upload(profileBytes({ inuse_space: 7n })));
-    const [crashed, ...others] = await Promise.all([
-      parsers.parse(upload(poison)),
-      innocent(),
-      innocent(),
-      innocent(),
-    ]);
+    const [crashed, ...others] = await Promise.all([parsers.parse(upload(poison)), innocent(), innocent(), innocent()]);
     expect(crashed).toMatchObject(expected);
-    for (const other of others) expect(other).toMatchObject({ outcome: 'parsed', parts: [{ totals: expect.arrayContaining([7n]) }] });
+    for (const other of others)
+      expect(other).toMatchObject({ outcome: 'parsed', parts: [{ totals: expect.arrayContaining([7n]) }] });
     expect(await innocent()).toMatchObject({ outcome: 'parsed' });
   });
 
@@ -115,6 +113,23 @@ describe('a parser that dies', () => {
     pool = new ParserPool({ ...parserOptions('real'), entry: new URL('file:///nowhere/parser.js') });
     await expect(pool.parse(upload('x'))).rejects.toThrow(ParserStartError);
     await expect(pool.parse(upload('x'))).rejects.toThrow(/did not start.*Cannot find module/s);
+  });
+});
+
+describe('a parser whose worker is killed', () => {
+  it.each(['who?', 'poison: loop'])('ends, whatever it is doing: %s', async (content) => {
+    const { path: file } = upload(content);
+    const loader = new URL('../run-typescript.mjs', import.meta.url).href;
+    const entry = fileURLToPath(new URL('./orphaned-parser.ts', import.meta.url));
+    const worker = spawn(process.execPath, ['--import', loader, entry, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    for await (const chunk of worker.stdout) {
+      said += String(chunk);
+      if (/parsers: \d+\n(.*\n){3}/.test(said)) break;
+    }
+    const parser = Number(/parsers: (\d+)/.exec(said)![1]);
+    worker.kill('SIGKILL');
+    while (isAlive(parser)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 });
 
@@ -152,7 +167,8 @@ describe('the pool', () => {
     const third = parsers.parse(upload('poison: loop'));
     const outcomes = Promise.allSettled([looping, waiting, third]);
     await parsers.close();
-    for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(ParserStartError) });
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(ParserStartError) });
     expect(ids.filter(isAlive)).toEqual([]);
     await expect(parsers.parse(upload('who?'))).rejects.toThrow(ParserStartError);
   });

@@ -37,11 +37,14 @@ const stateOf = async (tenantId: TenantId, uploadId: string) => {
   return row;
 };
 
-const workRows = () => db.acrossTenants((tx) => tx.query<Record<string, unknown>[]>('select * from work order by received_at'));
+const workRows = () =>
+  db.acrossTenants((tx) => tx.query<Record<string, unknown>[]>('select * from work order by received_at'));
 
 /** As if so much time had passed since the claims. */
 const expireLeases = () =>
-  db.acrossTenants((tx) => tx.query(`update work set lease_until = lease_until - interval '1 hour' where lease_until is not null`));
+  db.acrossTenants((tx) =>
+    tx.query(`update work set lease_until = lease_until - interval '1 hour' where lease_until is not null`),
+  );
 
 const quarantine = new Problem('quarantined', 'in a test').toBody();
 const writeNothing = () => Promise.resolve();
@@ -59,7 +62,8 @@ describe('a claim', () => {
     expect(new Set(order.slice(0, 3).map((claim) => claim.tenantId))).toEqual(new Set([a, b, c]));
     expect(new Set(order.slice(3, 5).map((claim) => claim.tenantId))).toEqual(new Set([a, b]));
     expect(order.slice(5).map((claim) => claim.tenantId)).toEqual([a, a, a]);
-    const claimedOf = (tenantId: TenantId) => order.filter((claim) => claim.tenantId === tenantId).map((claim) => claim.uploadId);
+    const claimedOf = (tenantId: TenantId) =>
+      order.filter((claim) => claim.tenantId === tenantId).map((claim) => claim.uploadId);
     expect(claimedOf(a)).toEqual(ofA.slice(0, 5));
     expect(claimedOf(b)).toEqual(ofB);
     expect(claimedOf(c)).toEqual(ofC);
@@ -105,7 +109,9 @@ describe('a claim', () => {
     const tenantId = await tenantNamed('a');
     await addUploads(tenantId, 1);
     const [{ definition }] = await db.acrossTenants((tx) =>
-      tx.query<{ definition: string }[]>(`select pg_get_functiondef('claim_work(integer, interval)'::regprocedure) as definition`),
+      tx.query<{ definition: string }[]>(
+        `select pg_get_functiondef('claim_work(integer, interval)'::regprocedure) as definition`,
+      ),
     );
     expect(definition).toMatch(/enable_seqscan TO 'off'/);
   });
@@ -211,7 +217,7 @@ describe('an upload that nobody can finish', () => {
 });
 
 describe('what is held', () => {
-  it('can be given back, and is then anybody\'s at once', async () => {
+  it("can be given back, and is then anybody's at once", async () => {
     const tenantId = await tenantNamed('a');
     const ids = await addUploads(tenantId, 2);
     const claims = await work.claim(2);

@@ -87,7 +87,7 @@ export function parseTop(text: string): PrintedTop {
   const rows = new Map<string, { flat: bigint; cum: bigint }>();
   for (const line of lines.slice(head + 1)) {
     if (line === '') continue;
-    const cells = /^ *(-?\d+)\S* +\S+% +\S+% +(-?\d+)\S* +\S+%  (.*?)(?: \((?:partial-)?inline\))?$/.exec(line);
+    const cells = /^ *(-?\d+)\S* +\S+% +\S+% +(-?\d+)\S* +\S+% {2}(.*?)(?: \((?:partial-)?inline\))?$/.exec(line);
     if (cells === null) throw new Error(`not a row of a top table: ${line}`);
     rows.set(cells[3], { flat: BigInt(cells[1]), cum: BigInt(cells[2]) });
   }

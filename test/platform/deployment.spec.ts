@@ -75,6 +75,11 @@ describe('docker-compose.yml', () => {
     expect(dockerfile).toContain(`EXPOSE ${byDefault}`);
   });
 
+  it('probes the port on which the worker tells how it is doing', () => {
+    const { environment, healthcheck } = compose.services.worker;
+    expect(healthcheck!.test.join(' ')).toContain(`127.0.0.1:${environment!.TIDEMARK_WORKER_PORT}/readyz`);
+  });
+
   it('gives the owner of the schema to the migration alone', () => {
     const knowing = services.filter(([, { environment }]) => environment && 'MIGRATION_DATABASE_URL' in environment);
     expect(knowing.map(([name]) => name)).toEqual(['migrate']);

@@ -122,7 +122,7 @@ describe('a production installation', () => {
         const { tenantId } = await bootstrap(database.db, { adminKey: null });
         const { text: key } = await insertTestKey(database.db, tenantId, 'admin');
         const api = keep(await startApiProcess(env));
-        keep(await startWorkerProcess(env));
+        const worker = keep(await startWorkerProcess({ ...env, TIDEMARK_WORKER_PORT: '0' }));
         const headers = { Authorization: `Bearer ${key}` };
         const sent = await fetch(`${api.url}/api/v1/snapshots?service=svc-${name.toLowerCase()}`, {
           method: 'POST',
@@ -135,6 +135,10 @@ describe('a production installation', () => {
           const answer = await fetch(`${api.url}/api/v1/snapshots/${id}`, { headers });
           return ((await answer.json()) as { state: string }).state === 'rejected';
         });
+        const [, workerUrl] = /"url":"([^"]+)"/.exec(worker.output())!;
+        const metrics = await (await fetch(`${workerUrl}/metrics`)).text();
+        expect(metrics).toMatch(/tidemark_uploads_finished_total\{state="rejected"\} 1/);
+        expect((await fetch(`${workerUrl}/api/v1/snapshots`)).status).toBe(404);
         for (const process of running.splice(0)) {
           await process.kill('SIGTERM');
           expect(await process.exit).toEqual({ code: 0, signal: null });

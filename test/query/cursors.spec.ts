@@ -5,7 +5,11 @@ import { asTenantId } from '../../src/platform/database.js';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const cursors = new Cursors('a secret that is thirty-two characters long');
-const scope: CursorScope = { tenantId: asTenantId(randomUUID()), endpoint: 'snapshots', filters: { kind: 'heap', env: undefined } };
+const scope: CursorScope = {
+  tenantId: asTenantId(randomUUID()),
+  endpoint: 'snapshots',
+  filters: { kind: 'heap', env: undefined },
+};
 const position = { capturedAt: '2026-11-23T11:00:00.123456Z', id: 'x' };
 const badCursor = expect.objectContaining({ code: 'bad-cursor', status: 400 });
 

@@ -52,5 +52,7 @@ test.each([
   ['labels=x', '?labels'],
 ])('%s is refused with 422, naming the parameter', (text, pointer) => {
   expect(refusal(text)).toMatchObject({ code: 'validation-failed', status: 422 });
-  expect(refusal(text)).toMatchObject({ options: { errors: expect.arrayContaining([expect.objectContaining({ pointer })]) } });
+  expect(refusal(text)).toMatchObject({
+    options: { errors: expect.arrayContaining([expect.objectContaining({ pointer })]) },
+  });
 });

@@ -11,7 +11,15 @@ const open: QueryThreads[] = [];
 
 function threads(options: Partial<QueryThreadsOptions> = {}): QueryThreads {
   const made = new QueryThreads(
-    { entry, threads: 1, maxWaitingPerTenant: 3, timeLimitMillis: 20_000, heapMegabytes: 256, databaseUrl: 'postgres://nowhere', ...options },
+    {
+      entry,
+      threads: 1,
+      maxWaitingPerTenant: 3,
+      timeLimitMillis: 20_000,
+      heapMegabytes: 256,
+      databaseUrl: 'postgres://nowhere',
+      ...options,
+    },
     pino({ enabled: false }),
   );
   open.push(made);
@@ -62,13 +70,16 @@ test('a Problem crosses the boundary whole, any other failure as a failure of ou
   expect(contentOf(await pool.run(a, order('answer y'))).threadId).toBe(threadId);
 });
 
-test.each(['exit', 'throw', 'exhaust'])('a thread that dies (%s) fails its own query only and is replaced', async (how) => {
-  const pool = threads({ heapMegabytes: 32 });
-  const failing = pool.run(a, order(how));
-  const waiting = pool.run(a, order('answer later'));
-  await expect(failing).rejects.toMatchObject({ code: 'query-failed', status: 503 });
-  expect(contentOf(await waiting).text).toBe('later');
-});
+test.each(['exit', 'throw', 'exhaust'])(
+  'a thread that dies (%s) fails its own query only and is replaced',
+  async (how) => {
+    const pool = threads({ heapMegabytes: 32 });
+    const failing = pool.run(a, order(how));
+    const waiting = pool.run(a, order('answer later'));
+    await expect(failing).rejects.toMatchObject({ code: 'query-failed', status: 503 });
+    expect(contentOf(await waiting).text).toBe('later');
+  },
+);
 
 test('a query that runs too long ends with its thread, which is replaced', async () => {
   const pool = threads({ timeLimitMillis: 300 });
@@ -90,7 +101,8 @@ test('a query that waits too long ends without ever running', async () => {
 test('tenants take turns, however many one of them has waiting', async () => {
   const pool = threads();
   const held = gate();
-  const order_ = (tenant: TenantId, name: string) => pool.run(tenant, order(`answer ${name}`)).then(() => served.push(name));
+  const order_ = (tenant: TenantId, name: string) =>
+    pool.run(tenant, order(`answer ${name}`)).then(() => served.push(name));
   const served: string[] = [];
   const running = pool.run(a, held.request);
   const all = [order_(a, 'a1'), order_(a, 'a2'), order_(a, 'a3'), order_(b, 'b1'), order_(b, 'b2')];
@@ -132,6 +144,9 @@ test('closing answers everyone and takes nothing new', async () => {
   const { request } = gate();
   const outcomes = Promise.allSettled([pool.run(a, request), pool.run(a, order('answer x'))]);
   await pool.close();
-  expect((await outcomes).map((o) => o.status === 'rejected' && o.reason.code)).toEqual(['shutting-down', 'shutting-down']);
+  expect((await outcomes).map((o) => o.status === 'rejected' && o.reason.code)).toEqual([
+    'shutting-down',
+    'shutting-down',
+  ]);
   await expect(pool.run(a, order('answer x'))).rejects.toMatchObject({ code: 'shutting-down' });
 });

@@ -9,7 +9,10 @@ parentPort.on('message', ({ id, tenantId, request }) => {
       return parentPort.postMessage({ id, is: 'answer', answer: { contentType: 'application/json', body } });
     }
     case 'wait':
-      return Atomics.wait(request.gate, 0, 0), parentPort.postMessage({ id, is: 'answer', answer: { contentType: '', body: new Uint8Array() } });
+      return (
+        Atomics.wait(request.gate, 0, 0),
+        parentPort.postMessage({ id, is: 'answer', answer: { contentType: '', body: new Uint8Array() } })
+      );
     case 'refuse':
       return parentPort.postMessage({ id, is: 'problem', code: 'bad-pattern', detail: text, options: { limit: 'x' } });
     case 'fail':
