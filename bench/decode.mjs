@@ -18,10 +18,16 @@ if (!goAvailable) {
   for (const [name, stacks] of Object.entries(sizes)) {
     const file = heapSeries(stacks, 3)[2];
     const bytes = readFileSync(file);
-    const go = JSON.parse(execFileSync('go', ['run', '.', '-runs', '30', file], { cwd: parse, env: { ...process.env, GOMAXPROCS: '1' } }));
+    const go = JSON.parse(
+      execFileSync('go', ['run', '.', '-runs', '30', file], { cwd: parse, env: { ...process.env, GOMAXPROCS: '1' } }),
+    );
     const zlib = await timed(() => gunzipSync(bytes));
     const ours = await timed(() => decodePprof(bytes, defaultBudget, inflateNatively));
-    figure(`${name} (${bytes.length} bytes gzip): tidemark / google/pprof profile.Parse`, (ours.median / go.medianMillis).toFixed(2), '≤ 0.40 for large');
+    figure(
+      `${name} (${bytes.length} bytes gzip): tidemark / google/pprof profile.Parse`,
+      (ours.median / go.medianMillis).toFixed(2),
+      '≤ 0.40 for large',
+    );
     figure(`${name}: tidemark / node:zlib inflate alone`, (ours.median / zlib.median).toFixed(2), '≤ 2.70 for large');
   }
 }

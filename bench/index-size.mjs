@@ -18,15 +18,25 @@ if (!goAvailable) {
       await client.connect();
       const before = await indexBytes(client);
       for (const [minute, file] of files.entries()) {
-        await server.push('bench', file, { instance: 'one', captured_at: new Date(begin + minute * 60_000).toISOString() });
+        await server.push('bench', file, {
+          instance: 'one',
+          captured_at: new Date(begin + minute * 60_000).toISOString(),
+        });
       }
       await server.settled('bench', files.length);
       const after = await indexBytes(client);
       for (const [table, bytes] of Object.entries(after)) {
-        figure(`${name}: ${table}, share of the gzip bytes`, `${(((bytes - (before[table] ?? 0)) / received) * 100).toFixed(1)} %`);
+        figure(
+          `${name}: ${table}, share of the gzip bytes`,
+          `${(((bytes - (before[table] ?? 0)) / received) * 100).toFixed(1)} %`,
+        );
       }
       const sum = (sizesOf) => Object.values(sizesOf).reduce((total, bytes) => total + bytes, 0);
-      figure(`${name}: index / gzip received`, `${(((sum(after) - sum(before)) / received) * 100).toFixed(1)} %`, '≤ 20 %');
+      figure(
+        `${name}: index / gzip received`,
+        `${(((sum(after) - sum(before)) / received) * 100).toFixed(1)} %`,
+        '≤ 20 %',
+      );
       await client.end();
     } finally {
       await server.stop();

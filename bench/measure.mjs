@@ -20,10 +20,14 @@ export function heapSeries(stacks, snapshots) {
   if (!existsSync(dir)) {
     mkdirSync(cacheDir, { recursive: true });
     const made = mkdtempSync(join(cacheDir, 'making-'));
-    execFileSync('go', ['run', '.', '-stacks', String(stacks), '-snapshots', String(snapshots), '-fresh', '2', '-out', made], {
-      cwd: join(repository, 'test/workloads/heapseries'),
-      stdio: 'inherit',
-    });
+    execFileSync(
+      'go',
+      ['run', '.', '-stacks', String(stacks), '-snapshots', String(snapshots), '-fresh', '2', '-out', made],
+      {
+        cwd: join(repository, 'test/workloads/heapseries'),
+        stdio: 'inherit',
+      },
+    );
     renameSync(made, dir);
   }
   return readdirSync(dir)

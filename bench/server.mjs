@@ -40,7 +40,9 @@ export async function startServer() {
       return response.json();
     },
     async settled(service, count) {
-      await until(async () => (await get(`/api/v1/snapshots?service=${service}&state=indexed&limit=5000`)).rows.length >= count);
+      await until(
+        async () => (await get(`/api/v1/snapshots?service=${service}&state=indexed&limit=5000`)).rows.length >= count,
+      );
     },
     async stop() {
       child.kill('SIGTERM');

@@ -78,9 +78,11 @@ export class Compaction {
    *
    * @param tenantId of one tenant only
    * @returns the number of hours rebuilt
+   * @throws AggregateError after all others were served, if some could not be: their hours stay dirty
    */
   async run(tenantId?: TenantId): Promise<number> {
     const tenants = tenantId === undefined ? await this.tenants() : [tenantId];
+    const failures: Error[] = [];
     let hours = 0;
     for (const tenant of tenants) {
       const heads: { service_id: string; kind: string }[] = await this.db.readTenant(tenant, (tx) =>
@@ -93,8 +95,15 @@ export class Compaction {
           [new Date(this.target())],
         ),
       );
-      for (const { service_id, kind } of heads) hours += await this.compactService(tenant, service_id, kind);
+      for (const { service_id, kind } of heads) {
+        try {
+          hours += await this.compactService(tenant, service_id, kind);
+        } catch (cause) {
+          failures.push(new Error(`service ${service_id} of tenant ${tenant}, kind ${kind}`, { cause }));
+        }
+      }
     }
+    if (failures.length > 0) throw new AggregateError(failures, 'some services could not be rolled up');
     return hours;
   }
 

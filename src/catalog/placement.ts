@@ -148,7 +148,7 @@ class CandidateTree {
   /** The preliminary number of the node below `parent`, which is a node of the dictionary or a candidate itself. */
   child(parent: number, frame: number): number {
     let siblings = this.byFrame.get(parent);
-    if (siblings === undefined) this.byFrame.set(parent, (siblings = new Map()));
+    if (siblings === undefined) this.byFrame.set(parent, (siblings = new Map<number, number>()));
     let number = siblings.get(frame);
     if (number === undefined) {
       number = this.first + this.parent.push(parent) - 1;

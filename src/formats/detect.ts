@@ -16,7 +16,7 @@ interface Recognizer {
   readonly name: string;
   readonly describe: string;
   readonly ownClock: boolean;
-  sniff(head: Uint8Array, text: string): boolean;
+  readonly sniff: (head: Uint8Array, text: string) => boolean;
 }
 
 /** In the order in which they are asked; what is most specific comes first. */

@@ -2,8 +2,8 @@
 const stopMillisMax = 29_000;
 
 /**
- * Stops the process in an orderly way at the first SIGINT or SIGTERM (or when its parent is gone, for a child with an
- * IPC channel) and at once at the second.
+ * Stops the process in an orderly way at the first SIGINT, SIGTERM or SIGHUP (or when its parent is gone, for a child with
+ * an IPC channel) and at once at the second Ctrl-C.
  */
 export function stopOnSignals(stop: () => Promise<void>): void {
   let stopping = false;
@@ -26,14 +26,17 @@ export function stopOnSignals(stop: () => Promise<void>): void {
       },
     );
   };
+  // When the terminal or the pipe that reads us is gone, what is written is lost, but stopping must go on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('SIGTERM', begin);
   if (process.send !== undefined) {
     // A Ctrl-C reaches all processes of the terminal; the parent decides when this one stops.
-    process.on('SIGINT', () => undefined);
+    for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
     process.once('disconnect', () => begin('the loss of its parent'));
     // The parent may have died while this process was starting.
     if (!process.connected) begin('the loss of its parent');
   } else {
     process.on('SIGINT', begin);
+    process.on('SIGHUP', begin);
   }
 }

@@ -25,8 +25,8 @@ interface CacheEntry {
 
 interface Waiting {
   readonly id: string;
-  resolve(record: KeyRecord | null): void;
-  reject(error: unknown): void;
+  readonly resolve: (record: KeyRecord | null) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface KeyRow {

@@ -180,7 +180,7 @@ describe('hours summed up one by one', () => {
     );
   });
 
-  it('belong to nobody else: one hour is the same whatever the others hold', () => {
+  it('leave the hold of the last snapshot to the reader, who knows the next hour', () => {
     const inHour = (times: number[]): TimelinePoint[] => times.map((at) => ({ atMillis: start + at, id: `${at}` }));
     const full = inHour([60_000, 120_000, 180_000, 240_000]).map((p) => ({
       ...p,

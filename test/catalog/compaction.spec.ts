@@ -182,6 +182,21 @@ describe('compaction', () => {
     await late.database.drop();
   });
 
+  it('does not let one service with damaged data keep the others waiting', async () => {
+    const damaged = await RecordedSeries.create();
+    const healthy = await damaged.anotherService('healthy');
+    await damaged.record(...snapshots('a', 0, 60, 20));
+    await healthy.record(...snapshots('a', 0, 60, 20));
+    await damaged.database.db.withTenant(damaged.tenantId, (tx) =>
+      tx.query(`update vector set data = '\\x0102' where service_id = $1`, [damaged.serviceId]),
+    );
+    damaged.nowMillis = start + day;
+    await expect(damaged.compaction.run()).rejects.toThrow(AggregateError);
+    expect(await damaged.rows('select distinct service_id from rollup')).toEqual([{ service_id: healthy.serviceId }]);
+    expect(await damaged.rows('select service_id from rollup_dirty')).toEqual([{ service_id: damaged.serviceId }]);
+    await damaged.database.drop();
+  });
+
   it('waits for a snapshot that is being recorded when it advances', async () => {
     const racing = await RecordedSeries.create();
     await racing.record(...snapshots('a', 0, 60, 10));

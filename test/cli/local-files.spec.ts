@@ -17,9 +17,16 @@ describe('the command line on local files, without a server', () => {
 
   it('gives the same numbers as exact integers in JSON', async () => {
     const { stdout } = await tidemark(['top', heap, '--json', '--sort', 'cum']);
-    const answer = JSON.parse(stdout) as { unit: string; total: string; rows: { function: string; flat: string; cum: string }[] };
+    const answer = JSON.parse(stdout) as {
+      unit: string;
+      total: string;
+      rows: { function: string; flat: string; cum: string }[];
+    };
     expect(answer).toMatchObject({ unit: 'bytes', total: '5266029' });
-    expect(answer.rows.find((row) => row.function === 'main.cmdAll')).toMatchObject({ flat: '3167285', cum: '4741685' });
+    expect(answer.rows.find((row) => row.function === 'main.cmdAll')).toMatchObject({
+      flat: '3167285',
+      cum: '4741685',
+    });
   });
 
   it('reads standard input', async () => {

@@ -222,8 +222,8 @@ describe('with a database that stays', () => {
     const ledger = await newLedger(database.db);
     const seed = 20_261_123;
     const random = seededRandom(seed);
-    let second = tracked(await startWorkerProcess(env));
-    let dying = tracked(await startApiProcess({ ...env, TIDEMARK_FAILPOINT: 'after-commit-before-announce:9' }));
+    const second = tracked(await startWorkerProcess(env));
+    const dying = tracked(await startApiProcess({ ...env, TIDEMARK_FAILPOINT: 'after-commit-before-announce:9' }));
     const deliveries = Array.from({ length: 40 }, (_, i) =>
       Array.from({ length: 1 + Math.floor(random() * 3) }, () => i + 1),
     )

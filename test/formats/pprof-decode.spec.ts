@@ -1,5 +1,5 @@
 import { defaultBudget } from '../../src/formats/budget.js';
-import { FormatError } from '../../src/formats/format-error.js';
+import type { FormatError } from '../../src/formats/format-error.js';
 import { decodePprof } from '../../src/formats/pprof/decode.js';
 import { defaultSampleTypeIndex, isZeroSample, unpaddedDepth } from '../../src/formats/pprof/profile.js';
 import { buildHeapProfile, buildProfile, profileMessage } from '../builders/profile-builder.js';

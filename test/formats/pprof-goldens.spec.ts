@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { defaultBudget } from '../../src/formats/budget.js';
-import { FormatError } from '../../src/formats/format-error.js';
+import type { FormatError } from '../../src/formats/format-error.js';
 import { inflateGzip } from '../../src/formats/inflate.js';
 import { sumOf } from '../../src/formats/int64.js';
 import { decodePprof } from '../../src/formats/pprof/decode.js';

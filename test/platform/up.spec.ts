@@ -63,6 +63,14 @@ describe('tidemark up', () => {
     expect((await teams(second.url, key)).status).toBe(200);
   });
 
+  it('stops everything when its terminal goes away', async () => {
+    const started = await up();
+    const postgres = await postmaster();
+    await started.kill('SIGHUP');
+    expect(await started.exit).toEqual({ code: 0, signal: null });
+    expect(isAlive(postgres)).toBe(false);
+  });
+
   it('leaves no worker behind when it is killed, and takes its database over again', async () => {
     const first = await up();
     const [postgres, worker] = [await postmaster(), await workerOf(first)];
