@@ -198,8 +198,10 @@ export class HourSums {
       const weight = step.weightMillis;
       for (let s = 0; s < this.seriesCount; s++) {
         const value = values[s];
-        const excess = step.isFirstOfSegment ? 0 : third[s] + (value - first[s]) * weight;
-        if (!Number.isSafeInteger(excess)) return s;
+        const added = step.isFirstOfSegment ? 0 : (value - first[s]) * weight;
+        const excess = step.isFirstOfSegment ? 0 : third[s] + added;
+        // Two large numbers of opposite sign may meet in a small one, after the first of them was rounded.
+        if (!Number.isSafeInteger(added) || !Number.isSafeInteger(excess)) return s;
         if (step.isFirstOfSegment) first[s] = max[s] = value;
         last[s] = value;
         third[s] = excess;
@@ -209,10 +211,11 @@ export class HourSums {
       const lastBefore = fields[at - 2];
       for (let s = 0; s < this.seriesCount; s++) {
         const value = values[s];
-        let increase = third[s];
-        if (step.restarted) increase += value;
-        else if (!step.isFirstOfHour) increase += value - (step.isFirstOfSegment ? lastBefore : last)[s];
-        if (!Number.isSafeInteger(increase)) return s;
+        let added = 0;
+        if (step.restarted) added = value;
+        else if (!step.isFirstOfHour) added = value - (step.isFirstOfSegment ? lastBefore : last)[s];
+        const increase = third[s] + added;
+        if (!Number.isSafeInteger(added) || !Number.isSafeInteger(increase)) return s;
         if (step.isFirstOfSegment) first[s] = value;
         last[s] = value;
         third[s] = increase;

@@ -177,6 +177,20 @@ describe('hours summed up one by one', () => {
           for (const series of [0, 1, 2]) expect(together.valuesOf(series)).toEqual(alone[series].valuesOf(0));
         },
       ),
+      {
+        // The difference of two safe integers need not be one, though the sum it is added to is.
+        examples: [
+          [
+            'counted',
+            [
+              { build: '1', isWide: false, values: [0, 0, 0] },
+              { build: '1', isWide: false, values: [-6_250_477_361_456_241, 0, 7_318_349_394_477_037] },
+              { build: '1', isWide: false, values: [0, 0, -1_699_353_014_079_348] },
+              { build: '1', isWide: false, values: [0, 0, 0] },
+            ],
+          ],
+        ],
+      },
     );
   });
 
