@@ -12,7 +12,7 @@ export const cacheDir = join(repository, 'node_modules/.cache/tidemark-bench');
 export const goAvailable = spawnSync('go', ['version']).status === 0;
 
 /** Stacks of the heapseries workload that give gzip profiles of about these sizes. */
-export const sizes = { small: 40, typical: 1000, large: 6000 };
+export const sizes = { small: 5, typical: 450, large: 4500 };
 
 /** Heap profiles of one leaking process, made once by test/workloads/heapseries and kept. @returns {string[]} paths */
 export function heapSeries(stacks, snapshots) {
@@ -22,7 +22,7 @@ export function heapSeries(stacks, snapshots) {
     const made = mkdtempSync(join(cacheDir, 'making-'));
     execFileSync(
       'go',
-      ['run', '.', '-stacks', String(stacks), '-snapshots', String(snapshots), '-fresh', '2', '-out', made],
+      ['run', '.', '-stacks', String(stacks), '-snapshots', String(snapshots), '-fresh', '1', '-out', made],
       {
         cwd: join(repository, 'test/workloads/heapseries'),
         stdio: 'inherit',

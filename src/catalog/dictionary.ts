@@ -41,6 +41,7 @@ const noPartition = '23514';
  */
 export class Dictionary {
   private readonly months = new Set<string>();
+  private readonly turns = new Map<string, Promise<void>>();
 
   constructor(
     private readonly db: Database,
@@ -56,12 +57,16 @@ export class Dictionary {
     const known =
       this.store.cached(tenantId, serviceId, month) ??
       (await this.db.readTenant(tenantId, (tx) => this.store.open(tx, tenantId, serviceId, month)));
-    if (known !== null) {
-      const placement = place(known.symbols, known.tree, stacks, this.capacity);
-      if (addsNothing(placement)) return resolved(placement, known);
-    }
+    const first = known && this.placeIn(known, stacks);
+    if (first && addsNothing(first.placement)) return resolved(first);
     await this.ensureMonth(tenantId, month);
-    return this.grow(tenantId, serviceId, month, stacks);
+    return this.inTurn(`${tenantId}/${serviceId}`, async () => {
+      // Whoever had the turn before may have added the same: snapshots of one service resemble each other.
+      const cached = this.store.cached(tenantId, serviceId, month);
+      const second = cached && (first && isCurrent(first, cached) ? first : this.placeIn(cached, stacks));
+      if (second && addsNothing(second.placement)) return resolved(second);
+      return this.grow(tenantId, serviceId, month, stacks, second);
+    });
   }
 
   /** Drops what memory holds of a month, because its dictionary has been dropped. */
@@ -82,34 +87,75 @@ export class Dictionary {
     serviceId: string,
     month: string,
     stacks: StackProfile,
+    attempt: PlacedStacks | null,
   ): Promise<ResolvedStacks> {
-    const { dictionary, placement, before } = await this.db
+    const placed = await this.db
       .withTenant(tenantId, async (tx) => {
         await lockHeads(tx, tenantId, serviceId, month);
         const dictionary = await this.store.open(tx, tenantId, serviceId, month);
         if (dictionary === null) throw new DamagedBlockError('a head that was locked is gone');
-        const placement = place(dictionary.symbols, dictionary.tree, stacks, this.capacity);
-        const before = { symbols: dictionary.symbols.counts, nodes: dictionary.tree.size };
-        await addSymbols(tx, tenantId, serviceId, dictionary, placement);
-        await addStacks(tx, tenantId, serviceId, month, dictionary, placement);
-        return { dictionary, placement, before };
+        const placed = attempt && isCurrent(attempt, dictionary) ? attempt : this.placeIn(dictionary, stacks);
+        await addSymbols(tx, tenantId, serviceId, dictionary, placed.placement);
+        await addStacks(tx, tenantId, serviceId, month, dictionary, placed.placement);
+        return placed;
       })
       .catch((error: unknown) => {
         if ((error as { code?: unknown }).code === noPartition) this.months.delete(month);
         throw error;
       });
+    const { dictionary, placement, before } = placed;
     dictionary.symbols.append(before.symbols, placement.symbols);
     dictionary.tree.append(before.nodes, placement.tree);
     this.store.remeasure(tenantId, serviceId, month, dictionary);
-    return resolved(placement, dictionary);
+    return resolved(placed);
   }
+
+  private placeIn(dictionary: MonthDictionary, stacks: StackProfile): PlacedStacks {
+    const before = { symbols: dictionary.symbols.counts, nodes: dictionary.tree.size };
+    return { dictionary, before, placement: place(dictionary.symbols, dictionary.tree, stacks, this.capacity) };
+  }
+
+  /** Growth of one service by this process, one at a time: to wait for the lock would take a connection from others. */
+  private async inTurn<T>(service: string, work: () => Promise<T>): Promise<T> {
+    const result = (this.turns.get(service) ?? Promise.resolve()).then(work);
+    const turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.turns.set(service, turn);
+    try {
+      return await result;
+    } finally {
+      if (this.turns.get(service) === turn) this.turns.delete(service);
+    }
+  }
+}
+
+/** A placement, and the size of the dictionary in which it was found. */
+interface PlacedStacks {
+  readonly dictionary: MonthDictionary;
+  readonly before: { readonly symbols: SymbolCounts; readonly nodes: number };
+  readonly placement: Placement;
+}
+
+/** Whether the dictionary is still as it was, so that placing the stacks again would give the same. */
+function isCurrent({ dictionary, before }: PlacedStacks, now: MonthDictionary): boolean {
+  return (
+    now.symbols === dictionary.symbols &&
+    now.tree === dictionary.tree &&
+    now.incarnation === dictionary.incarnation &&
+    now.tree.size === before.nodes &&
+    now.symbols.counts.functions === before.symbols.functions &&
+    now.symbols.counts.files === before.symbols.files &&
+    now.symbols.counts.frames === before.symbols.frames
+  );
 }
 
 function addsNothing({ symbols, tree }: Placement): boolean {
   return symbols.frameLine.length === 0 && tree.parent.length === 0;
 }
 
-function resolved({ nodes, folded }: Placement, { incarnation }: MonthDictionary): ResolvedStacks {
+function resolved({ placement: { nodes, folded }, dictionary: { incarnation } }: PlacedStacks): ResolvedStacks {
   return { nodes, folded, incarnation };
 }
 
