@@ -14,7 +14,8 @@ if (!goAvailable) {
       const files = heapSeries(sizes[name], 200).map((file) => readFileSync(file));
       const received = files.reduce((sum, file) => sum + file.length, 0);
       const begin = Date.now() - files.length * 60_000;
-      const client = new pg.Client({ connectionString: server.ownerUrl() });
+      const database = await server.database();
+      const client = new pg.Client({ connectionString: database.ownerUrl });
       await client.connect();
       const before = await indexBytes(client);
       for (const [minute, file] of files.entries()) {
@@ -38,6 +39,7 @@ if (!goAvailable) {
         '≤ 20 %',
       );
       await client.end();
+      await database.stop();
     } finally {
       await server.stop();
     }
