@@ -139,7 +139,8 @@ class Parser {
     private readonly options: ParserPoolOptions,
     private readonly events: ParserEvents,
   ) {
-    this.child = fork(options.entry, [], {
+    // It is told who its worker is: by the time it could ask, the worker may be gone and its parent another.
+    this.child = fork(options.entry, [String(process.pid)], {
       serialization: 'advanced',
       // Nothing of the worker's environment: no database, no secret.
       env: { TZ: 'UTC', NODE_ENV: 'production' },

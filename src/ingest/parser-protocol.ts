@@ -13,7 +13,7 @@ export type ParserMessage = 'ready' | { readonly task: number; readonly answer: 
 
 /** Runs in a parser process: answers tasks with `parse`, one after the other, until the pool goes away. */
 export function answerTasks(parse: (request: ParseRequest) => ParseAnswer): void {
-  new Worker(siblingModule(import.meta.url, 'parser-guardian')).unref();
+  new Worker(siblingModule(import.meta.url, 'parser-guardian'), { workerData: Number(process.argv[2]) }).unref();
   process.on('message', ({ task, request }: ParserTask) => {
     say({ task, answer: parse(request) });
   });

@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { defaultBudget } from '../../src/formats/budget.js';
+import { FormatError } from '../../src/formats/format-error.js';
+import { inflateGzip } from '../../src/formats/inflate.js';
+import { inflateNatively } from '../../src/ingest/native-inflate.js';
+import { type Declared, KindMismatch, parse } from '../../src/ingest/parse.js';
+import { profileBytes } from './profiles.js';
+
+const fixtures = fileURLToPath(new URL('../fixtures/pprof', import.meta.url));
+const filesIn = (folder: string) =>
+  readdirSync(path.join(fixtures, folder))
+    .filter((name) => !name.endsWith('.json'))
+    .map((name) => path.join(folder, name));
+const valid = readdirSync(fixtures)
+  .filter((folder) => folder !== 'malformed')
+  .flatMap(filesIn);
+
+const undeclared: Declared = { contentEncoding: 'identity', declaredKind: null, declaredDelta: null };
+const means = { budget: defaultBudget, inflate: inflateNatively };
+const read = (file: string) => readFileSync(path.join(fixtures, file));
+
+function faultOf(bytes: Uint8Array, declared: Partial<Declared> = {}): FormatError {
+  try {
+    parse(bytes, { ...undeclared, ...declared }, means);
+  } catch (error) {
+    if (error instanceof FormatError) return error;
+    throw error;
+  }
+  throw new Error('it was parsed');
+}
+
+describe('every profile of the fixtures', () => {
+  it.each(valid)('is one snapshot, the same by either inflate and through Content-Encoding: %s', (file) => {
+    const bytes = read(file);
+    const parts = parse(bytes, undeclared, means);
+    expect(parts).toHaveLength(1);
+    expect(parts[0].totals).toHaveLength(parts[0].stacks.sampleTypes.length);
+    expect(parse(bytes, undeclared, { ...means, inflate: inflateGzip })).toEqual(parts);
+    expect(parse(gzipSync(bytes), { ...undeclared, contentEncoding: 'gzip' }, means)).toEqual(parts);
+  });
+
+  it('has the totals that google/pprof finds', () => {
+    const file = 'go1.27/heap.pb.gz';
+    const { totals } = JSON.parse(read(`${file}.summary.json`).toString()) as { totals: Record<string, string> };
+    const [part] = parse(read(file), undeclared, means);
+    const found = part.stacks.sampleTypes.map(({ type }, i) => [type, String(part.totals[i])]);
+    expect(Object.fromEntries(found)).toEqual(totals);
+  });
+});
+
+it.each(filesIn('malformed'))('broken bytes give parts or a FormatError, and never anything else: %s', (file) => {
+  const outcome = () => {
+    try {
+      return parse(read(file), undeclared, means).length;
+    } catch (error) {
+      if (error instanceof FormatError) return error.message;
+      throw error;
+    }
+  };
+  expect(outcome()).toBeTruthy();
+});
+
+describe('what the sender says', () => {
+  const heap = profileBytes({ inuse_space: 5n });
+
+  it('decides between kinds that look alike, and is refused when it contradicts the bytes', () => {
+    expect(parse(heap, { ...undeclared, declaredKind: 'allocs' }, means)[0].kind).toBe('allocs');
+    expect(faultOf(heap, { declaredKind: 'goroutine' })).toBeInstanceOf(KindMismatch);
+  });
+
+  it('decides whether the values are deltas', () => {
+    expect(parse(heap, undeclared, means)[0].delta).toBe(false);
+    expect(parse(heap, { ...undeclared, declaredDelta: true }, means)[0].delta).toBe(true);
+  });
+
+  it('of the encoding is held against the bytes', () => {
+    expect(faultOf(heap, { contentEncoding: 'gzip' }).fault).toBe('malformed');
+    expect(faultOf(gzipSync(heap).subarray(0, -9), { contentEncoding: 'gzip' }).fault).toBe('truncated');
+    expect(faultOf(gzipSync(Buffer.alloc(65 * 1024 * 1024)), { contentEncoding: 'gzip' })).toMatchObject({
+      fault: 'over-budget',
+      at: { limit: 'inflatedBytes' },
+    });
+    expect(faultOf(gzipSync(gzipSync(heap))).fault).toBe('malformed');
+  });
+});
+
+describe('bytes that are no profile are quoted, harmlessly', () => {
+  it.each([
+    ['404 page not found\n', 'an HTTP error'],
+    ['what is this?\nsecond line', 'it begins with "what is this?"'],
+    [`${'x'.repeat(500)}`, `it begins with "${'x'.repeat(120)}…"`],
+    ['\u001b]0;title\u0007rest of the line', 'it begins with "\\u{1b}]0;title\\u{7}rest of the line"'],
+  ])('%j', (text, expected) => {
+    expect(faultOf(Buffer.from(text))).toMatchObject({
+      fault: 'unrecognized',
+      message: expect.stringContaining(expected),
+    });
+    expect(faultOf(gzipSync(text)).message).toContain(expected);
+  });
+
+  it('but not when they are binary', () => {
+    expect(faultOf(Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 91 + 250) % 256))).message).not.toContain(
+      'begins',
+    );
+  });
+});
