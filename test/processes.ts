@@ -18,6 +18,8 @@ export interface TestProcess {
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends a signal (SIGKILL unless told) and resolves when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Closes the pipes that the process writes to, as the end of `| head` does. */
+  stopReading(): void;
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
@@ -67,6 +69,10 @@ function observe(child: ChildProcess): TestProcess {
         watch();
         void exit.then(() => reject(new Error(`the process ended without writing ${pattern}; it wrote:\n${output}`)));
       });
+    },
+    stopReading() {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
     },
     async kill(signal = 'SIGKILL') {
       child.kill(signal);

@@ -136,6 +136,10 @@ function prepareSite(dataDir: string, options: EmbeddedPostgresOptions): Site {
   const binaries = locateBinaries(user, sharedFolder);
   fs.mkdirSync(dataDir, { recursive: true, mode: user ? 0o711 : 0o700 });
   let home = path.join(dataDir, 'postgres');
+  if (user && !canEnter(dataDir, user) && canEnter(path.dirname(fs.realpathSync(dataDir)), user)) {
+    // Only the data folder itself is closed, and it is ours: let others pass through it, which shows them nothing in it.
+    fs.chmodSync(dataDir, fs.statSync(dataDir).mode | 0o001);
+  }
   if (user && !canEnter(dataDir, user)) {
     // Root's own folders are closed to the user that the server has to run as; the name follows from the data folder,
     // so that the next start finds the same cluster.

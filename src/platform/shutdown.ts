@@ -1,19 +1,21 @@
 /** Ends a process whose orderly stop hangs. Orchestrators kill after 30 seconds; this is earlier and says why. */
 const stopMillisMax = 29_000;
+const sameKeyMillis = 1_000;
 
 /**
  * Stops the process in an orderly way at the first SIGINT, SIGTERM or SIGHUP (or when its parent is gone, for a child with
  * an IPC channel) and at once at the second Ctrl-C.
  */
 export function stopOnSignals(stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSince: number | null = null;
   const begin = (why: string): void => {
-    if (stopping) {
-      // Ctrl-C again: whoever is at the keyboard does not want to wait.
-      if (why === 'SIGINT') process.exit(130);
+    if (stoppingSince !== null) {
+      // Ctrl-C again: whoever is at the keyboard does not want to wait. But one Ctrl-C can arrive twice, from the terminal
+      // and from npm, which passes it on.
+      if (why === 'SIGINT' && performance.now() - stoppingSince > sameKeyMillis) process.exit(130);
       return;
     }
-    stopping = true;
+    stoppingSince = performance.now();
     setTimeout(() => {
       console.error(`did not stop within ${stopMillisMax / 1000} seconds after ${why}; giving up`);
       process.exit(1);
@@ -26,8 +28,11 @@ export function stopOnSignals(stop: () => Promise<void>): void {
       },
     );
   };
-  // When the terminal or the pipe that reads us is gone, what is written is lost, but stopping must go on.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  // A command may end when nobody reads it any more; a service goes on, and above all stops in order.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => undefined);
+  }
   process.on('SIGTERM', begin);
   if (process.send !== undefined) {
     // A Ctrl-C reaches all processes of the terminal; the parent decides when this one stops.

@@ -42,12 +42,15 @@ describe('every profile of the fixtures', () => {
     expect(parse(gzipSync(bytes), { ...undeclared, contentEncoding: 'gzip' }, means)).toEqual(parts);
   });
 
-  it('has the totals that google/pprof finds', () => {
+  it('has the totals, the time and the columns that google/pprof finds', () => {
     const file = 'go1.27/heap.pb.gz';
-    const { totals } = JSON.parse(read(`${file}.summary.json`).toString()) as { totals: Record<string, string> };
+    const golden = JSON.parse(read(`${file}.summary.json`).toString()) as Record<string, unknown>;
     const [part] = parse(read(file), undeclared, means);
-    const found = part.stacks.sampleTypes.map(({ type }, i) => [type, String(part.totals[i])]);
-    expect(Object.fromEntries(found)).toEqual(totals);
+    expect(part.kind).toBe('heap');
+    expect(part.totals.map(Number)).toEqual(golden.Totals);
+    expect(part.stacks.sampleTypes.map(({ type, unit }) => `${type}/${unit}`)).toEqual(golden.SampleTypes);
+    expect(Number(part.capturedAtNanos)).toBe(golden.TimeNanos);
+    expect(part.details).toMatchObject({ period: String(golden.Period), counts: { samples: golden.Samples } });
   });
 });
 
@@ -91,7 +94,7 @@ describe('bytes that are no profile are quoted, harmlessly', () => {
   it.each([
     ['404 page not found\n', 'an HTTP error'],
     ['what is this?\nsecond line', 'it begins with "what is this?"'],
-    [`${'x'.repeat(500)}`, `it begins with "${'x'.repeat(120)}…"`],
+    [`${'no profile '.repeat(50)}`, `it begins with "${'no profile '.repeat(50).slice(0, 120)}…"`],
     ['\u001b]0;title\u0007rest of the line', 'it begins with "\\u{1b}]0;title\\u{7}rest of the line"'],
   ])('%j', (text, expected) => {
     expect(faultOf(Buffer.from(text))).toMatchObject({

@@ -122,7 +122,15 @@ describe('embedded PostgreSQL', () => {
 
   const describeRoot = process.getuid?.() === 0 ? describe : describe.skip;
   describeRoot('started by root', () => {
-    it('runs as another user, also when the data folder is closed to everybody else', async () => {
+    it('opens its own data folder for another user to pass through, not to look at', async () => {
+      const data = path.join(folder, 'data');
+      await mkdir(data, { mode: 0o700 });
+      await start();
+      expect((await stat(data)).mode & 0o777).toBe(0o701);
+      expect((await stat(path.join(data, 'postgres', 'cluster'))).isDirectory()).toBe(true);
+    });
+
+    it('runs as another user, also when a folder on the way to the data is closed to everybody else', async () => {
       const closed = path.join(folder, 'closed');
       await mkdir(closed, { mode: 0o700 });
       const said: string[] = [];

@@ -52,7 +52,8 @@ describe('tidemark up', () => {
     const first = await up();
     const key = await adminKey();
     const [postgres, worker] = [await postmaster(), await workerOf(first)];
-    await first.kill('SIGINT');
+    process.kill(first.pid, 'SIGINT');
+    await first.kill('SIGINT'); // under npm, one Ctrl-C arrives twice
     expect(await first.exit).toEqual({ code: 0, signal: null });
     expect(isAlive(postgres)).toBe(false);
     expect(worker !== undefined && isAlive(worker)).toBe(false);
@@ -63,9 +64,10 @@ describe('tidemark up', () => {
     expect((await teams(second.url, key)).status).toBe(200);
   });
 
-  it('stops everything when its terminal goes away', async () => {
+  it('stops everything when its terminal goes away, and whoever read what it wrote', async () => {
     const started = await up();
     const postgres = await postmaster();
+    started.stopReading();
     await started.kill('SIGHUP');
     expect(await started.exit).toEqual({ code: 0, signal: null });
     expect(isAlive(postgres)).toBe(false);
