@@ -75,8 +75,8 @@ export class Dictionary {
     this.store.forget(tenantId, serviceId, month);
   }
 
-  /** In a transaction of its own: it takes locks on tables, which nobody should wait for longer than it takes. */
-  private async ensureMonth(tenantId: TenantId, month: string): Promise<void> {
+  /** Makes the partitions of a month, in a transaction of its own: it takes locks on tables, which nobody should wait for. */
+  async ensureMonth(tenantId: TenantId, month: string): Promise<void> {
     if (this.months.has(month)) return;
     await this.db.withTenant(tenantId, (tx) => tx.query('select ensure_month($1)', [`${month}T00:00:00Z`]));
     this.months.add(month);

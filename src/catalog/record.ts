@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { TenantId, Tx } from '../platform/database.js';
 import { markLateArrival } from './compaction.js';
-import type { IndexedPart, RecordedUpload } from './index-part.js';
+import type { IndexedPart, IndexedStacks, RecordedUpload } from './index-part.js';
+import { writeContents } from './part-content.js';
+import { writeSeries } from './series.js';
 
 /**
  * The dictionary that the parts' numbers come from was dropped before they were recorded. Memory has forgotten it;
@@ -23,10 +25,11 @@ interface PartRow {
   readonly kind: string | null;
   readonly captured_at: string;
   readonly has_vector: boolean;
+  readonly was_indexed: boolean;
 }
 
 /**
- * Puts what was found in an upload into the index: its snapshots' rows, their vectors, the build, when build and
+ * Puts what was found in an upload into the index: its snapshots' rows, vectors, series and contents, the build, when build and
  * instance were seen, and the word to the roll-ups. Part 0 is there since the receipt and has the upload's id; further
  * parts get ids that depend on the upload alone. Recording an upload again replaces what was there.
  *
@@ -44,7 +47,7 @@ export async function recordParts(
   if (parts.length === 0) throw new RangeError('an upload without parts');
   const { serviceId, instanceId, uploadId } = upload;
   const before = await tx.query<PartRow[]>(
-    `select snapshot_id, part, kind, sample_types <> '[]' as has_vector,
+    `select snapshot_id, part, kind, sample_types <> '[]' as has_vector, details <> '{}' as was_indexed,
             to_char(captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at
        from snapshot where tenant_id = $1 and upload_id = $2 order by part for update`,
     [tenantId, uploadId],
@@ -64,7 +67,18 @@ export async function recordParts(
       parts.length,
     ]);
   }
-  await writeVectors(tx, tenantId, upload, buildId, ids, parts);
+  const found = parts.map((part, index) => ({ ...part, snapshotId: ids[index] }));
+  await writeVectors(tx, tenantId, upload, buildId, found);
+  const known = before.filter((row) => row.was_indexed).map((row) => row.snapshot_id);
+  if (known.length > 0 || found.some(({ series }) => series.length > 0)) {
+    await writeSeries(tx, tenantId, { serviceId, instanceId, buildId }, known, found);
+  }
+  if (known.length > 0 || found.some(({ content }) => content !== null)) {
+    const contents = found.flatMap(({ snapshotId, capturedAt, content }) =>
+      content === null ? [] : [{ snapshotId, capturedAt, data: content }],
+    );
+    await writeContents(tx, tenantId, [...known, ...ids], contents);
+  }
   await tx.query(
     `update instance set first_seen = least(first_seen, $4), last_seen = greatest(last_seen, $5)
       where tenant_id = $1 and service_id = $2 and instance_id = $3
@@ -73,7 +87,7 @@ export async function recordParts(
   );
   const marks = new Map<string, { kind: string; at: Date }>();
   for (const { kind, capturedAt } of [
-    ...parts,
+    ...parts.filter(({ stacks }) => stacks !== null),
     ...replaced.map((row) => ({ kind: row.kind!, capturedAt: row.captured_at })),
   ]) {
     marks.set(`${kind} ${capturedAt.slice(0, 13)}`, { kind, at: new Date(capturedAt) });
@@ -101,12 +115,14 @@ async function holdDictionaries(
   serviceId: string,
   parts: readonly IndexedPart[],
 ): Promise<void> {
+  const dictionaries = parts.flatMap(({ stacks }) => (stacks === null ? [] : [stacks.dictionary]));
+  if (dictionaries.length === 0) return;
   const heads = await tx.query<{ month: string; incarnation: string }[]>(
     `select month, incarnation from stack_head
       where tenant_id = $1 and service_id = $2 and month = any($3::date[]) order by month for key share`,
-    [tenantId, serviceId, [...new Set(parts.map(({ dictionary }) => dictionary.month))]],
+    [tenantId, serviceId, [...new Set(dictionaries.map(({ month }) => month))]],
   );
-  for (const { dictionary } of parts) {
+  for (const dictionary of dictionaries) {
     const head = heads.find(({ month }) => month === dictionary.month);
     if (head?.incarnation === dictionary.incarnation) continue;
     dictionary.forget();
@@ -203,9 +219,10 @@ async function writeVectors(
   tenantId: TenantId,
   { serviceId, instanceId }: RecordedUpload,
   buildId: string | null,
-  ids: readonly string[],
-  parts: readonly IndexedPart[],
+  found: readonly (IndexedPart & { readonly snapshotId: string })[],
 ): Promise<void> {
+  const parts = found.filter((part): part is typeof part & { readonly stacks: IndexedStacks } => part.stacks !== null);
+  if (parts.length === 0) return;
   await tx.query(
     `insert into vector (tenant_id, service_id, kind, captured_at, snapshot_id, instance_id, build_id, delta, duration_nanos,
                          sample_types, totals, data)
@@ -221,12 +238,12 @@ async function writeVectors(
       buildId,
       parts.map((part) => part.kind),
       parts.map((part) => part.capturedAt),
-      ids,
+      parts.map((part) => part.snapshotId),
       parts.map((part) => part.delta),
       parts.map((part) => part.durationNanos.toString()),
       parts.map((part) => json(part.sampleTypes.map(({ type, unit }) => `${type}/${unit}`))),
       parts.map((part) => `{${part.sampleTypes.map(({ total }) => total).join(',')}}`),
-      parts.map((part) => part.vector),
+      parts.map((part) => part.stacks.vector),
     ],
   );
 }

@@ -51,7 +51,7 @@ function describePart(part: ParsedPart): Description {
     kind: part.kind,
     captured_at: at !== undefined && !Number.isNaN(at.getTime()) ? at.toISOString() : undefined,
     delta: part.delta,
-    sample_types: part.stacks.sampleTypes.map((type, i) => ({ ...type, total: decimal(part.totals[i]) })),
+    sample_types: (part.stacks?.sampleTypes ?? []).map((type, i) => ({ ...type, total: decimal(part.totals[i]) })),
     details: part.details,
   };
 }

@@ -49,7 +49,7 @@ export interface ChosenStacks {
   readonly unmatched: readonly FilterOption[];
 }
 
-export function chooseStacks(part: ParsedPart, options: StackOptions): ChosenStacks {
+export function chooseStacks(part: PartWithStacks, options: StackOptions): ChosenStacks {
   return refusing(() => {
     const filter = compileFilter(options);
     const sampleType = sampleTypeIndex(part.stacks.sampleTypes, options.sampleType, part.details.defaultSampleType);
@@ -73,9 +73,11 @@ export function refusing<T>(work: () => T): T {
   }
 }
 
+export type PartWithStacks = ParsedPart & { readonly stacks: StackProfile };
+
 /** A profile has one part with stacks; a file without any is no profile. */
-export function stacksPart(parts: readonly ParsedPart[], origin: string): ParsedPart {
-  const part = parts.find(({ stacks }) => stacks.sampleTypes.length > 0) ?? parts[0];
+export function stacksPart(parts: readonly ParsedPart[], origin: string): PartWithStacks {
+  const part = parts.find((each): each is PartWithStacks => each.stacks !== null);
   if (part === undefined) throw new CliFailure('failed', `${escapeControl(origin)} holds no stacks.`);
   return part;
 }

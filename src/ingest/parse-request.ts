@@ -4,8 +4,9 @@ import { dirname } from 'node:path';
 import { defaultBudget } from '../formats/budget.js';
 import { FormatError } from '../formats/format-error.js';
 import { inflateNatively } from './native-inflate.js';
-import { KindMismatch, parse } from './parse.js';
+import { parse } from './parse.js';
 import type { ParseAnswer, ParseRequest } from './parsed-part.js';
+import { KindMismatch } from './parts/declared.js';
 
 /** One upload from its file to an answer. Nothing but a crash of the process keeps it from answering. */
 export function parseRequest(request: ParseRequest): ParseAnswer {

@@ -1,5 +1,7 @@
 import type { SampleType, StackProfile } from '../analysis/stack-profile.js';
+import type { SeriesTable } from '../analysis/series-table.js';
 import type { FaultPlace, FormatFault } from '../formats/format-error.js';
+import type { Format } from '../formats/detect.js';
 import type { Kind } from '../formats/kind.js';
 
 /** One snapshot found in an upload. An upload of one profile has one part; a log may hold several. */
@@ -11,13 +13,28 @@ export interface ParsedPart {
   readonly delta: boolean;
   /** 0: unknown, or a moment. */
   readonly durationNanos: bigint;
-  readonly stacks: StackProfile;
+  /** Null where the kind has none. */
+  readonly stacks: StackProfile | null;
   /** Sum of each sample type over everything in the artefact; may exceed 64 bits. */
   readonly totals: readonly bigint[];
+  /** Numbers over time, by source. */
+  readonly series: readonly ParsedSeries[];
+  /** What is shown as it was found: JSON, but for bigints, which become decimal strings. */
+  readonly content: object | null;
   readonly details: PartDetails;
 }
 
+export interface ParsedSeries {
+  /** What said it: `memstats`, `gctrace`, `goroutine-states`, … */
+  readonly source: string;
+  /** Whether the table's moments are times, or only distances to the capture. */
+  readonly anchor: 'time' | 'capture';
+  readonly table: SeriesTable;
+}
+
 export interface PartDetails {
+  /** How the artefact is written: `pprof`, `profile-text`, `goroutine-dump`, … One kind may come in several. */
+  readonly format: Format;
   readonly period?: string;
   readonly periodType?: SampleType;
   readonly defaultSampleType?: string;

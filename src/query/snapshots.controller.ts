@@ -14,7 +14,7 @@ import { ServiceRegistry } from '../tenants/services.js';
 import { openArchived, sendArchivedProfile, sendRaw } from './archived-bytes.js';
 import { AnswersNotModified, NeedsIndexed, SendsBytes, SendsFolded } from './documented-answers.js';
 import { SnapshotFlameGraphQueryDto, SnapshotFoldedQueryDto, SnapshotTopQueryDto } from './selection.dto.js';
-import { clientGone, entityTag, send, sendIfFresh } from './sending.js';
+import { asDownload, clientGone, entityTag, send, sendIfFresh } from './sending.js';
 import { SettledUploads } from './settled-uploads.js';
 import { toSnapshotDto } from './snapshot-presentation.js';
 import { SnapshotListDto, SnapshotListQueryDto, SnapshotQueryDto, SnapshotWithPartsDto } from './snapshots.dto.js';
@@ -22,7 +22,7 @@ import { type SnapshotPosition, Snapshots } from './snapshots.js';
 import { RankingPages } from './ranking-pages.js';
 import { FlameGraphDto, TopDto } from './stacks.dto.js';
 import { QueryThreads } from './query-threads.js';
-import { momentOf, requireIndexed, stackOptions, VisibleStacks } from './visible-stacks.js';
+import { momentOf, requireIndexed, requireStacks, stackOptions, VisibleStacks } from './visible-stacks.js';
 
 /** What is known of snapshots, and what lies in each. Answers about indexed ones never change and carry an ETag. */
 @ApiTags('snapshots')
@@ -124,7 +124,13 @@ export class SnapshotsController {
     @Res() response: Response,
   ): Promise<void> {
     const row = requireIndexed(await this.snapshots.getVisible(caller, id));
-    if (sendIfFresh(request, response, entityTag(caller.tenantId, 'profile', row.sha256.toString('hex')))) return;
+    if (sendIfFresh(request, response, entityTag(caller.tenantId, 'profile', row.sha256.toString('hex'), row.part)))
+      return;
+    if ((row.details.format ?? 'pprof') !== 'pprof') {
+      const job = { op: 'pprof', source: requireStacks(row) } as const;
+      asDownload(response, `${row.service}-${row.kind}-${row.snapshot_id}.pb.gz`);
+      return send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    }
     await sendArchivedProfile(response, await openArchived(this.archive, caller.tenantId, row.sha256), row);
   }
 

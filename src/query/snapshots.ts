@@ -33,6 +33,8 @@ interface SnapshotNote {
 }
 
 export interface SnapshotDetails {
+  /** How the artefact was written; absent: pprof. */
+  readonly format?: string;
   readonly period?: string;
   readonly periodType?: { readonly type: string; readonly unit: string };
   readonly defaultSampleType?: string;

@@ -38,10 +38,10 @@ export class VisibleStacks {
 
   /**
    * One indexed snapshot.
-   * @throws Problem `not-found`, `not-indexed-yet` (409), or why it was rejected (422)
+   * @throws Problem `not-found`, `not-indexed-yet` (409), why it was rejected (422), `no-stacks` (422)
    */
   async ofSnapshot(caller: Caller, id: string): Promise<SnapshotSource> {
-    return sourceOf(requireIndexed(await this.snapshots.getVisible(caller, id)));
+    return requireStacks(requireIndexed(await this.snapshots.getVisible(caller, id)));
   }
 
   /**
@@ -86,8 +86,12 @@ function asRefusal(problem: ProblemBody | null): Problem {
   return refusal.status === 422 ? refusal : new Problem('snapshot-rejected', detail, refusal.options);
 }
 
-function sourceOf(row: SnapshotRow & { kind: Kind }): SnapshotSource {
+/** @throws Problem `no-stacks` (422) for a kind that is made of numbers alone */
+export function requireStacks(row: SnapshotRow & { kind: Kind }): SnapshotSource {
   const { snapshot_id, service_id, service, kind, captured_at, details } = row;
+  if (row.sample_types.length === 0) {
+    throw new Problem('no-stacks', `A ${kind} is made of numbers, not of stacks: it has no profile.`);
+  }
   return {
     is: 'snapshot',
     snapshotId: snapshot_id,

@@ -82,6 +82,8 @@ export function contentOf(stacks: StackProfile, content: Partial<PartContent> = 
     durationNanos: 0n,
     stacks,
     totals: stacks.values.map(sumOf),
+    series: [],
+    content: null,
     details: { warnings: [], losses: [] },
     ...content,
   };

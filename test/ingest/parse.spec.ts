@@ -6,7 +6,8 @@ import { defaultBudget } from '../../src/formats/budget.js';
 import { FormatError } from '../../src/formats/format-error.js';
 import { inflateGzip } from '../../src/formats/inflate.js';
 import { inflateNatively } from '../../src/ingest/native-inflate.js';
-import { type Declared, KindMismatch, parse } from '../../src/ingest/parse.js';
+import { parse } from '../../src/ingest/parse.js';
+import { type Declared, KindMismatch } from '../../src/ingest/parts/declared.js';
 import { profileBytes } from './profiles.js';
 
 const fixtures = fileURLToPath(new URL('../fixtures/pprof', import.meta.url));
@@ -37,7 +38,7 @@ describe('every profile of the fixtures', () => {
     const bytes = read(file);
     const parts = parse(bytes, undeclared, means);
     expect(parts).toHaveLength(1);
-    expect(parts[0].totals).toHaveLength(parts[0].stacks.sampleTypes.length);
+    expect(parts[0].totals).toHaveLength(parts[0].stacks!.sampleTypes.length);
     expect(parse(bytes, undeclared, { ...means, inflate: inflateGzip })).toEqual(parts);
     expect(parse(gzipSync(bytes), { ...undeclared, contentEncoding: 'gzip' }, means)).toEqual(parts);
   });
@@ -48,7 +49,7 @@ describe('every profile of the fixtures', () => {
     const [part] = parse(read(file), undeclared, means);
     expect(part.kind).toBe('heap');
     expect(part.totals.map(Number)).toEqual(golden.Totals);
-    expect(part.stacks.sampleTypes.map(({ type, unit }) => `${type}/${unit}`)).toEqual(golden.SampleTypes);
+    expect(part.stacks!.sampleTypes.map(({ type, unit }) => `${type}/${unit}`)).toEqual(golden.SampleTypes);
     expect(Number(part.capturedAtNanos)).toBe(golden.TimeNanos);
     expect(part.details).toMatchObject({ period: String(golden.Period), counts: { samples: golden.Samples } });
   });

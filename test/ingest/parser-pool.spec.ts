@@ -50,7 +50,7 @@ describe('an upload', () => {
     expect(answer.parts).toHaveLength(1);
     expect(answer.parts[0].kind).toBe('heap');
     expect(answer.parts[0].totals).toContain(2n ** 62n);
-    expect(Object.prototype.toString.call(answer.parts[0].stacks.nodes)).toBe('[object Int32Array]');
+    expect(Object.prototype.toString.call(answer.parts[0].stacks!.nodes)).toBe('[object Int32Array]');
   });
 
   it('is refused with the fault and a message for the sender', async () => {

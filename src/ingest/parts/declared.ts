@@ -1,0 +1,15 @@
+import { FormatError } from '../../formats/format-error.js';
+import type { Kind } from '../../formats/kind.js';
+import type { ContentEncoding } from '../parsed-part.js';
+
+/** What the sender said about the bytes. */
+export interface Declared {
+  /** How the bytes are wrapped, apart from the compression that belongs to the artefact. */
+  readonly contentEncoding: ContentEncoding;
+  readonly declaredKind: Kind | null;
+  /** Whether the values are deltas; null: the artefact tells. */
+  readonly declaredDelta: boolean | null;
+}
+
+/** The artefact is sound, but not of the kind that the sender declared. */
+export class KindMismatch extends FormatError {}
