@@ -92,6 +92,11 @@ export interface SeriesSelection {
   readonly to: number;
   /** Name of one instance. */
   readonly instance?: string;
+  /**
+   * Of what comes one moment at a time, as MemStats does, only the last of each step of this length is read: a month of
+   * one a minute is then as many rows as the answer has points. Logs are read whole.
+   */
+  readonly lastOfMillis?: number;
 }
 
 /** What one instance said through one source, all of it between two moments and in order. */
@@ -111,43 +116,79 @@ export class SeriesTooLargeError extends Error {
   }
 }
 
-/** Six instances, three sources, a fortnight of one a minute that nobody has compacted yet: 0.2 ms a chunk, some 3 s. */
-const chunksPerRange = 400_000;
+/** Some 50 µs each. */
+const chunksPerRange = 50_000;
 
 /**
  * All numbers in the range, by instance and source.
  * @throws SeriesTooLargeError, DamagedBlockError
  */
 export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSelection): Promise<InstanceSeries[]> {
-  const { serviceId, sources, from, to, instance } = selection;
-  const rows = await tx.query<{ instance: string; source: string; data: Buffer }[]>(
-    `select i.name as instance, c.source, c.data
-       from series_chunk c
-       join instance i on i.tenant_id = c.tenant_id and i.service_id = c.service_id and i.instance_id = c.instance_id
-      where c.tenant_id = $1 and c.service_id = $2 and ($3::text[] is null or c.source = any($3))
-        and c.first_at >= date_trunc('day', $4::timestamptz) and c.first_at < $5 and c.last_at >= $4
-        and ($6::text is null or i.name = $6)
-      order by i.name, c.source, c.first_at, c.snapshot_id
-      limit $7`,
-    [tenantId, serviceId, sources ?? null, new Date(from), new Date(to), instance ?? null, chunksPerRange + 1],
+  const { serviceId, sources, from, to, instance, lastOfMillis } = selection;
+  const rows = await tx.query<{ instance_id: string; source: string; data: Buffer }[]>(
+    `with wanted as (
+       select source, first_at, snapshot_id, instance_id, moments from series_chunk
+        where tenant_id = $1 and service_id = $2 and ($3::text[] is null or source = any($3))
+          and first_at >= date_trunc('day', $4::timestamptz) and first_at < $5 and last_at >= $4
+          and ($6::text is null
+               or instance_id = (select instance_id from instance where tenant_id = $1 and service_id = $2 and name = $6))
+     ), thinned as (
+       select source, first_at, snapshot_id from wanted where moments > 1 or $7::bigint is null
+       union all
+       (select distinct on (instance_id, source, floor(extract(epoch from first_at) * 1000 / $7))
+               source, first_at, snapshot_id
+          from wanted where moments = 1 and $7::bigint is not null
+         order by instance_id, source, floor(extract(epoch from first_at) * 1000 / $7), first_at desc, snapshot_id desc)
+     )
+     select c.instance_id, c.source, c.data
+       from (select * from thinned limit $8) t
+       join series_chunk c on c.tenant_id = $1 and c.service_id = $2 and c.source = t.source
+                          and c.first_at = t.first_at and c.snapshot_id = t.snapshot_id
+      order by c.instance_id, c.source, c.first_at, c.snapshot_id`,
+    [
+      tenantId,
+      serviceId,
+      sources ?? null,
+      new Date(from),
+      new Date(to),
+      instance ?? null,
+      lastOfMillis ?? null,
+      chunksPerRange + 1,
+    ],
   );
   if (rows.length > chunksPerRange) throw new SeriesTooLargeError(chunksPerRange);
+  const names = await instanceNames(tx, tenantId, serviceId, [...new Set(rows.map((row) => row.instance_id))]);
   const groups = new Map<string, { instance: string; source: string; tables: SeriesTable[] }>();
   const first = BigInt(from) * 1_000_000n;
   const last = BigInt(to) * 1_000_000n;
-  for (const { instance: name, source, data } of rows) {
+  for (const { instance_id, source, data } of rows) {
     const table = clip(decodeSeries(data), first, last);
     if (table.atNanos.length === 0) continue;
-    const key = JSON.stringify([name, source]);
+    const key = `${instance_id} ${source}`;
     let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = { instance: name, source, tables: [] }));
+    if (group === undefined) groups.set(key, (group = { instance: names.get(instance_id)!, source, tables: [] }));
     group.tables.push(table);
   }
-  return [...groups.values()].map(({ instance: name, source, tables }) => ({
-    instance: name,
-    source,
-    table: joinTables(tables),
-  }));
+  return [...groups.values()]
+    .map(({ instance: name, source, tables }) => ({ instance: name, source, table: joinTables(tables) }))
+    .sort((a, b) => order(a.instance, b.instance) || order(a.source, b.source));
+}
+
+async function instanceNames(
+  tx: Tx,
+  tenantId: TenantId,
+  serviceId: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx.query<{ instance_id: string; name: string }[]>(
+    'select instance_id, name from instance where tenant_id = $1 and service_id = $2 and instance_id = any($3::bigint[])',
+    [tenantId, serviceId, ids],
+  );
+  return new Map(rows.map(({ instance_id, name }) => [instance_id, name]));
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function clip(table: SeriesTable, first: bigint, last: bigint): SeriesTable {

@@ -24,7 +24,7 @@ function columnOf(rows: number): fc.Arbitrary<SeriesColumn> {
     .map((column) => {
       // What is missing has no value that could come back.
       column.present?.forEach((is, row) => {
-        if (is === 0) column.values[row] = (column.values instanceof BigInt64Array ? 0n : 0);
+        if (is === 0) column.values[row] = column.values instanceof BigInt64Array ? 0n : 0;
       });
       return column;
     });

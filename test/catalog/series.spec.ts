@@ -57,9 +57,15 @@ async function index(
   return upload.uploadId;
 }
 
-const read = (from: Date, to: Date, instance?: string) =>
+const read = (from: Date, to: Date, instance?: string, lastOfMillis?: number) =>
   test.db.readTenant(tenantId, (tx) =>
-    readSeries(tx, tenantId, { serviceId: service.serviceId, from: from.getTime(), to: to.getTime(), instance }),
+    readSeries(tx, tenantId, {
+      serviceId: service.serviceId,
+      from: from.getTime(),
+      to: to.getTime(),
+      instance,
+      lastOfMillis,
+    }),
   );
 
 it('what a clockless artefact says is of the time of its capture', async () => {
@@ -136,4 +142,21 @@ it('moments that cannot be are left out, and that is recorded', async () => {
     ),
   );
   expect(row.details.losses).toEqual([expect.objectContaining({ code: 'impossible-time', count: 1 })]);
+});
+
+it('a long range reads the last of each step of what comes one moment at a time, and logs whole', async () => {
+  for (let second = 0; second < 60; second += 10) {
+    const series = [{ source: 'memstats', anchor: 'capture' as const, table: heap(BigInt(second)) }];
+    await index([part({ series })], after(second));
+  }
+  const log: SeriesTable = {
+    atNanos: BigInt64Array.from([1, 2, 3], (second) => nanos(after(second))),
+    columns: [{ name: 'n', unit: 'count', type: 'event', values: BigInt64Array.of(1n, 2n, 3n), present: null }],
+  };
+  await index([part({ kind: 'gctrace', series: [{ source: 'gctrace', anchor: 'time', table: log }] })]);
+  const found = await read(noon, after(60), undefined, 30_000);
+  expect(found.map(({ source, table }) => [source, [...table.columns[0].values]])).toEqual([
+    ['gctrace', [1n, 2n, 3n]],
+    ['memstats', [20n, 50n]],
+  ]);
 });
