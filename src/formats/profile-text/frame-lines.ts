@@ -30,6 +30,7 @@ export class FrameLines {
   /** Open addressing by the digits: location plus one. */
   private slots = new Int32Array(1024);
 
+  private readonly words: DataView;
   private readonly functionNumbers = new Map<number, number>();
   private readonly functionNames: number[] = [];
   private readonly functionFiles: number[] = [];
@@ -39,7 +40,9 @@ export class FrameLines {
     private readonly bytes: Uint8Array,
     private readonly strings: StringPool,
     private readonly budget: Budget,
-  ) {}
+  ) {
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 
   /**
    * Location of a line `#\t0x6d1305\tmain.main+0xc4\t/src/main.go:540`, or `#\t0x6d1305` for code without a function,
@@ -123,20 +126,30 @@ export class FrameLines {
     return !isHexDigit(bytes[known + pcEnd - pcStart]);
   }
 
+  /** Four bytes at a time: this is where the time goes. */
   private sameText(location: number, start: number, end: number): boolean {
-    const { bytes } = this;
+    const { bytes, words } = this;
     const knownEnd = this.textEnd[location];
     let known = this.textStart[location];
     let p = start;
-    while (p < end && known < knownEnd) {
-      const code = bytes[p++];
-      if (code !== bytes[known++]) return false;
-      if (code === byte.tab) {
-        while (p < end && bytes[p] === byte.tab) p++;
-        while (known < knownEnd && bytes[known] === byte.tab) known++;
+    for (;;) {
+      const wordsEnd = Math.min(end, p + knownEnd - known) - 4;
+      while (p <= wordsEnd && words.getInt32(p, true) === words.getInt32(known, true)) {
+        p += 4;
+        known += 4;
       }
+      while (p < end && known < knownEnd && bytes[p] === bytes[known]) {
+        p++;
+        known++;
+      }
+      if (p === end || known === knownEnd) return p === end && known === knownEnd;
+      // They differ: one run of tabs may be longer than the other.
+      if (p === start || bytes[p - 1] !== byte.tab) return false;
+      const [pBefore, knownBefore] = [p, known];
+      while (p < end && bytes[p] === byte.tab) p++;
+      while (known < knownEnd && bytes[known] === byte.tab) known++;
+      if (p === pBefore && known === knownBefore) return false;
     }
-    return p === end && known === knownEnd;
   }
 
   private newFrame(pcStart: number, pcEnd: number, text: number, end: number): number {
