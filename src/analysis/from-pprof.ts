@@ -42,8 +42,14 @@ export interface ConvertedProfile {
  *
  * Nothing is refused here: stacks deeper than `budget.stackDepth` lose their middle, and beyond `budget.indexedSamples`
  * stacks the smallest become one under `other`. Either keeps every total and leaves a note.
+ *
+ * @param programCounters of each sample, how many program counters Go recorded, where the source says so
  */
-export function stackProfileOf(profile: Profile, budget: Budget = defaultBudget): ConvertedProfile {
+export function stackProfileOf(
+  profile: Profile,
+  budget: Budget = defaultBudget,
+  programCounters?: Int32Array,
+): ConvertedProfile {
   const notes: StackNote[] = [];
   const note = (code: StackNoteCode, count: number, detail: string, loss: boolean): void => {
     if (count > 0) notes.push({ code, count, detail, loss });
@@ -59,7 +65,7 @@ export function stackProfileOf(profile: Profile, budget: Budget = defaultBudget)
   const symbols = new SymbolTableBuilder();
   const tree = new StackTreeBuilder(profile.samples.stack.length >> 2);
   const spans = stackSpans(profile);
-  const { truncated, count: truncatedCount } = truncatedStacks(profile, spans);
+  const { truncated, count: truncatedCount } = truncatedStacks(profile, spans, programCounters);
   const { nodeOfSample, elided } = placeSamples(profile, { spans, pruning, truncated, budget, symbols, tree });
   note('stacks-truncated', truncatedCount, 'Go cut these stacks at its depth limit; their roots are missing', false);
   note('stacks-elided', elided, `stacks deeper than ${budget.stackDepth} frames lost their middle`, true);

@@ -42,14 +42,18 @@ export function stackSpans(profile: Profile): StackSpans {
  * 1 for each sample whose stack Go cut at its depth limit. A profile does not say so; it shows in stacks that reach a
  * limit which no stack exceeds, and whose root is neither one of the runtime's nor the root of a shorter stack, such
  * as the `serve` of each HTTP connection. Profiles of other languages have none.
+ *
+ * @param programCounters per sample, what the limit is a limit of. Without them the frames stand in, of which a stack
+ *   at the limit may have a few more, as inlined ones count too
  */
 export function truncatedStacks(
   profile: Profile,
   { end, frames }: StackSpans,
+  programCounters: Int32Array = frames,
 ): { truncated: Uint8Array; count: number } {
   const { samples, sampleTypes } = profile;
   const truncated = new Uint8Array(samples.count);
-  const deepest = frames.reduce((a, b) => Math.max(a, b), 0);
+  const deepest = programCounters.reduce((a, b) => Math.max(a, b), 0);
   const limits = sampleTypes.some(({ type }) => type === 'cpu') ? depthLimits.cpu : depthLimits.other;
   const limit = limits.find((candidate) => deepest >= candidate && deepest <= candidate + inlinedAtLimit);
   if (limit === undefined || !isOfGo(profile)) return { truncated, count: 0 };
@@ -57,11 +61,12 @@ export function truncatedStacks(
   // A profile that was exported from here is marked already.
   const completeRoots = new Set<string>([markerFrames.truncated]);
   for (let row = 0; row < samples.count; row++) {
-    if (frames[row] > 0 && frames[row] < limit) completeRoots.add(functionOf(profile, samples.stack[end[row] - 1]));
+    if (frames[row] > 0 && programCounters[row] < limit)
+      completeRoots.add(functionOf(profile, samples.stack[end[row] - 1]));
   }
   let count = 0;
   for (let row = 0; row < samples.count; row++) {
-    if (frames[row] < limit) continue;
+    if (frames[row] === 0 || programCounters[row] < limit) continue;
     const root = functionOf(profile, samples.stack[end[row] - 1]);
     if (completeRoots.has(root) || runtimeRoots.test(root)) continue;
     truncated[row] = 1;

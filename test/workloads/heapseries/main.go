@@ -28,7 +28,8 @@ func main() {
 	snapshots := flag.Int("snapshots", 1, "how many profiles to write")
 	fresh := flag.Int("fresh", 5, "new stacks per snapshot")
 	seed := flag.Int64("seed", 1, "of the random paths")
-	out := flag.String("out", ".", "folder for NNN.heap.pb.gz")
+	text := flag.Bool("text", false, "write the last profile as text, too")
+	out := flag.String("out", ".", "folder for NNN.heap.pb.gz, NNN.heap.txt")
 	flag.Parse()
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		log.Fatal(err)
@@ -51,8 +52,13 @@ func main() {
 			}
 		}
 		runtime.GC()
-		if err := write(filepath.Join(*out, fmt.Sprintf("%03d.heap.pb.gz", n))); err != nil {
+		if err := write(filepath.Join(*out, fmt.Sprintf("%03d.heap.pb.gz", n)), 0); err != nil {
 			log.Fatal(err)
+		}
+		if *text && n == *snapshots-1 {
+			if err := write(filepath.Join(*out, fmt.Sprintf("%03d.heap.txt", n)), 1); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 }
@@ -70,13 +76,13 @@ func randomPath(random *rand.Rand) walk.Path {
 	return walk.New(steps, 64<<random.Intn(8), random.Intn(50) == 0)
 }
 
-func write(name string) error {
+func write(name string, debug int) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := pprof.Lookup("heap").WriteTo(f, 0); err != nil {
+	if err := pprof.Lookup("heap").WriteTo(f, debug); err != nil {
 		return err
 	}
 	return f.Close()

@@ -1,0 +1,3 @@
+module example.com/tidemark-heapscale
+
+go 1.20

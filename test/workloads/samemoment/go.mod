@@ -1,0 +1,3 @@
+module example.com/tidemark-samemoment
+
+go 1.20
