@@ -79,8 +79,32 @@ describe('what real programs wrote', () => {
         { name: 'requests', unit: '', type: 'gauge', value: BigInt(expected.requests) },
       ]);
       const kept = JSON.stringify(snapshots, (_, value: unknown) => (typeof value === 'bigint' ? 0 : value));
-    for (const argument of expected.cmdline) expect(kept).not.toContain(JSON.stringify(argument));
-  });
+      for (const argument of expected.cmdline) expect(kept).not.toContain(JSON.stringify(argument));
+    },
+  );
+
+  it.each(metricsFixtures('json', 'gcstats.json'))('$name reads exactly', ({ bytes, text }) => {
+    const { snapshots } = decodeGcStats(bytes);
+    const expected = parseWithTextNumbers(text) as Texts & {
+      Pause: string[];
+      PauseEnd: string[];
+      PauseQuantiles: string[];
+    };
+    const [{ readings, pauses, quantileNanos }] = snapshots;
+    expect(readings.map(({ name, value }) => [name, value])).toEqual([
+      ['NumGC', BigInt(expected.NumGC)],
+      ['PauseTotal', BigInt(expected.PauseTotal)],
+      ['LastGC', pauses.at(-1)?.endUnixNanos],
+    ]);
+    expect(quantileNanos.map(String)).toEqual(expected.PauseQuantiles);
+    expect(pauses).toHaveLength(expected.Pause.length);
+    [...pauses].reverse().forEach(({ gc, endUnixNanos, pauseNanos }, i) => {
+      expect(gc).toBe(Number(expected.NumGC) - i);
+      expect(String(pauseNanos)).toBe(expected.Pause[i]);
+      // Date reads whole seconds; the digits after them are text.
+      const [seconds, digits] = expected.PauseEnd[i].replace('Z', '').split('.');
+      expect(endUnixNanos).toBe(BigInt(Date.parse(`${seconds}Z`)) * 1_000_000n + BigInt((digits ?? '').padEnd(9, '0')));
+    });
   });
 
   it('GCStats and MemStats of one process show the same pauses', () => {

@@ -47,13 +47,18 @@ export function decodePrometheus(bytes: Uint8Array, limits: PrometheusLimits = p
   return page.snapshot();
 }
 
-/** Whether a text starts as a page of metrics, of whatever program. */
+/**
+ * Whether a text starts as a page of metrics, of whatever program. Without comments `name number` is the form of
+ * other files too (memory.stat of a cgroup), so there it takes labels or a name of the runtime.
+ */
 export function sniffPrometheus(_: Uint8Array, text: string): boolean {
   const first = text.trimStart();
-  return (
-    /^# (?:HELP|TYPE|UNIT) [A-Za-z_:"]/.test(first) ||
-    /^[A-Za-z_:][A-Za-z0-9_:]{0,255}(?:\{[^\n]*\})?[ \t]+(?:[+-]?[0-9.]|NaN|[+-]?Inf)[^\n]*(?:\n|$)/.test(first)
-  );
+  if (/^# (?:HELP|TYPE|UNIT) [A-Za-z_:"]/.test(first)) return true;
+  const sample =
+    /^([A-Za-z_:][A-Za-z0-9_:]{0,255})(\{[^\n]*\})?[ \t]+(?:[+-]?(?:[0-9.][0-9.eE+-]*|Inf)|NaN)(?:[ \t]+[0-9.]+)?[ \t]*\r?\n/.exec(
+      first,
+    );
+  return sample !== null && (sample[2] !== undefined || runtimeFamily(sample[1]) !== null);
 }
 
 const lineFeed = 10;
