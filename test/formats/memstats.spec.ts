@@ -226,6 +226,7 @@ describe('inputs that are not as Go writes them', () => {
     const text =
       '{"zz":{"HeapSys":1},"PauseNs":null,"HeapInuse":18446744073709551615,"NumGC":3,"__proto__":1,"Alloc":2}';
     expect(decodeMemStats(bytesOf(text)).snapshots[0]).toEqual({
+      atUnixNanos: null,
       readings: [
         { name: 'HeapInuse', unit: 'bytes', type: 'gauge', value: 18446744073709551615n },
         { name: 'NumGC', unit: 'count', type: 'counter', value: 3n },
@@ -234,6 +235,25 @@ describe('inputs that are not as Go writes them', () => {
       pauses: [],
       sizeClasses: [],
     });
+  });
+
+  it('a time that was written beside the fields is the time of the snapshot', () => {
+    const at = 1795447187_264_021_000n;
+    for (const time of [
+      '"time":"2026-11-23T15:19:47.264021Z"',
+      '"@timestamp":"2026-11-23T16:19:47.264021000+01:00"',
+      '"ts":1795447187.264021',
+      '"timestamp":1795447187264.021',
+      '"ts":1795447187264021',
+      '"Time":1795447187264021000',
+      '"time":"yesterday","ts":1795447187264021',
+    ]) {
+      expect([time, decodeMemStats(bytesOf(`{${time},"HeapAlloc":1}`)).snapshots[0].atUnixNanos]).toEqual([time, at]);
+      expect(decodeExpvar(bytesOf(`{${time},"memstats":{"HeapAlloc":1}}`)).snapshots[0].atUnixNanos).toBe(at);
+    }
+    for (const time of ['"time":7', '"time":null', '"time":""', '"ts":1e20', '"ts":-1795447187']) {
+      expect(decodeMemStats(bytesOf(`{${time},"HeapAlloc":1}`)).snapshots[0].atUnixNanos).toBeNull();
+    }
   });
 
   it('a field of another type is malformed and named; another JSON is unrecognized', () => {

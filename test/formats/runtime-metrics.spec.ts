@@ -96,7 +96,7 @@ describe('forms of a dump', () => {
     expect(lines).toHaveLength(scalars.length);
     const text = `2026/11/23 15:19:57 metrics follow\n${lines.join('\n')}\n`;
     expect(decodeRuntimeMetricsText(bytesOf(text))).toEqual({
-      snapshots: [{ readings: array.readings, histograms: [] }],
+      snapshots: [{ atUnixNanos: null, readings: array.readings, histograms: [] }],
       damage: null,
     });
     expect(sniffRuntimeMetricsText(bytesOf(text), text.slice(0, 4096))).toBe(true);

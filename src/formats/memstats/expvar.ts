@@ -1,4 +1,5 @@
 import { FormatError } from '../format-error.js';
+import { documentTime } from '../json/document-time.js';
 import { decodeDocuments, type Documents } from '../json/documents.js';
 import type { JsonValue } from '../json/reader.js';
 import type { Reading } from '../reading.js';
@@ -48,7 +49,7 @@ function expvarOf(value: JsonValue, limits: ExpvarLimits): ExpvarSnapshot {
     keep(name, member);
     if (member instanceof Map) for (const [key, inner] of member) keep(`${name}.${key}`, inner);
   }
-  return { ...memStatsOf(memStats), variables, variablesLeftOut };
+  return { ...memStatsOf(memStats), atUnixNanos: documentTime(value), variables, variablesLeftOut };
 }
 
 /** An expvar.Int writes integers; an expvar.Float writes a whole number the same way, and is read as one. */

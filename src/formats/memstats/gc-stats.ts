@@ -1,4 +1,5 @@
 import { FormatError } from '../format-error.js';
+import { documentTime } from '../json/document-time.js';
 import { decodeDocuments, type Documents, elementsOf, textOf, unsignedOf } from '../json/documents.js';
 import { type JsonLimits, jsonLimits } from '../json/limits.js';
 import type { JsonValue } from '../json/reader.js';
@@ -8,6 +9,8 @@ import { type Pause, pauseRingLength } from './pause.js';
 
 /** What one debug.GCStats says. */
 export interface GcStatsSnapshot {
+  /** When the document says that it was written; null if it does not, as Go's own never do. */
+  readonly atUnixNanos: bigint | null;
   /** NumGC, PauseTotal and, after a first collection, LastGC. */
   readonly readings: readonly Reading[];
   /** The last collections, at most 256, the oldest first. */
@@ -55,6 +58,7 @@ function gcStatsOf(value: JsonValue): GcStatsSnapshot {
     readings.push({ name: 'LastGC', unit: 'unix-nanoseconds', type: 'gauge', value: at });
   }
   return {
+    atUnixNanos: documentTime(value),
     readings,
     pauses: pausesOf(Number(gcCount), value.get('Pause'), value.get('PauseEnd')),
     quantileNanos: elementsOf(value.get('PauseQuantiles'), 'PauseQuantiles')

@@ -1,4 +1,5 @@
 import { FormatError } from '../format-error.js';
+import { documentTime } from '../json/document-time.js';
 import { decodeDocuments, type Documents, elementsOf, numberOf, objectOf, unsignedOf } from '../json/documents.js';
 import { type JsonLimits, jsonLimits } from '../json/limits.js';
 import type { JsonObject, JsonValue } from '../json/reader.js';
@@ -8,6 +9,8 @@ import { type Pause, pauseRingLength, pausesOfRing } from './pause.js';
 
 /** What one runtime.MemStats says. */
 export interface MemStatsSnapshot {
+  /** When the document says that it was written; null if it does not, as Go's own never do. */
+  readonly atUnixNanos: bigint | null;
   /** Its scalar fields in the order of the document. */
   readonly readings: readonly Reading[];
   /** The last collections, at most 256, the oldest first. */
@@ -62,7 +65,7 @@ export function memStatsOf(value: JsonValue): MemStatsSnapshot {
       value: field.number === 'float' ? numberOf(member, name) : unsignedOf(member, name),
     });
   }
-  return { readings, pauses: pausesIn(value), sizeClasses: sizeClassesIn(value) };
+  return { atUnixNanos: documentTime(value), readings, pauses: pausesIn(value), sizeClasses: sizeClassesIn(value) };
 }
 
 function isMemStats(value: JsonObject): boolean {

@@ -63,6 +63,7 @@ export function sniffPrometheus(_: Uint8Array, text: string): boolean {
 
 const lineFeed = 10;
 const hash = 0x23;
+const capitalH = 0x48;
 
 interface Family {
   readonly type: string;
@@ -113,7 +114,8 @@ class Page implements LineSink {
       return;
     }
     if (bytes[start] === hash) {
-      this.#comment(this.#utf8.decode(bytes.subarray(start, end)));
+      // Help is the longest part of a page, and says nothing to a machine.
+      if (bytes[start + 2] !== capitalH) this.#comment(this.#utf8.decode(bytes.subarray(start, end)));
       return;
     }
     const sample = parseSampleLine(this.#utf8.decode(bytes.subarray(start, end)), this.limits.labelsPerSample);

@@ -1,5 +1,6 @@
 import { FormatError, overBudget } from '../format-error.js';
 import { checkedHistogram, type Histogram, type NamedHistogram } from '../histogram.js';
+import { documentTime } from '../json/document-time.js';
 import { decodeDocuments, type Documents, elementsOf, numberOf, unsignedOf } from '../json/documents.js';
 import type { JsonObject, JsonValue } from '../json/reader.js';
 import type { Reading } from '../reading.js';
@@ -8,6 +9,8 @@ import { type RuntimeMetricsLimits, runtimeMetricsLimits } from './limits.js';
 
 /** What one dump of runtime/metrics says. */
 export interface RuntimeMetricsSnapshot {
+  /** When the document says that it was written; null if it does not, as an array cannot. */
+  readonly atUnixNanos: bigint | null;
   readonly readings: readonly Reading[];
   readonly histograms: readonly NamedHistogram[];
 }
@@ -62,7 +65,7 @@ function snapshotOf(value: JsonValue, limits: RuntimeMetricsLimits): RuntimeMetr
     for (const [name, metricValue] of value) add(name, metricValue, false);
   }
   if (names.size === 0) throw new FormatError('unrecognized', 'no runtime metrics: no name like /path:unit is in it');
-  return { readings, histograms };
+  return { atUnixNanos: value instanceof Map ? documentTime(value) : null, readings, histograms };
 }
 
 function member(object: JsonObject, name: string): JsonValue | undefined {

@@ -110,7 +110,7 @@ class MetricLines implements LineSink {
     if (this.#snapshots.length >= this.limits.jsonDocuments) {
       throw overBudget('jsonDocuments', this.#snapshots.length + 1, this.limits.jsonDocuments);
     }
-    this.#snapshots.push({ readings: [...this.#readings.values()], histograms: [] });
+    this.#snapshots.push({ atUnixNanos: null, readings: [...this.#readings.values()], histograms: [] });
     this.#readings = new Map();
   }
 
