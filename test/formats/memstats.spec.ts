@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { FormatError } from '../../src/formats/format-error.js';
 import { decodeBuildInfo, sniffBuildInfo } from '../../src/formats/memstats/build-info.js';
 import { decodeExpvar, sniffExpvar } from '../../src/formats/memstats/expvar.js';
 import { memStatsFields } from '../../src/formats/memstats/fields.js';
@@ -9,6 +8,7 @@ import { decodeMemStats, type MemStatsSnapshot, sniffMemStats } from '../../src/
 import { pausesOfRing } from '../../src/formats/memstats/pause.js';
 import { sniffRuntimeMetricsJson } from '../../src/formats/runtime-metrics/runtime-metrics-json.js';
 import { metricsFixture, metricsFixtures, parseWithTextNumbers } from './metrics-fixtures.js';
+import { faultOf, valueOrFault } from './fault-of.js';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const sniffers = {
@@ -24,16 +24,6 @@ interface MemStatsTexts extends Texts {
   PauseNs: string & string[];
   PauseEnd: string & string[];
   BySize: string & Texts[];
-}
-
-function faultOf(run: () => unknown): FormatError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof FormatError) return error;
-    throw error;
-  }
-  throw new Error('it was read');
 }
 
 /** Every number of a MemStats against its text. */
@@ -153,7 +143,7 @@ describe('laws', () => {
       fc.property(fc.nat({ max: bytes.length * 8 - 1 }), (bit) => {
         const flipped = bytes.slice();
         flipped[bit >> 3] ^= 1 << (bit & 7);
-        faultOrValue(() => decode(flipped));
+        valueOrFault(() => decode(flipped));
       }),
       { numRuns: 500 },
     );
@@ -175,14 +165,6 @@ describe('laws', () => {
     expect(snapshots).toHaveLength(2);
     expect(damage?.lost).toBe(3);
   });
-
-  function faultOrValue(run: () => unknown): void {
-    try {
-      run();
-    } catch (error) {
-      expect(error).toBeInstanceOf(FormatError);
-    }
-  }
 });
 
 describe('the ring of pauses', () => {

@@ -4,21 +4,12 @@ import { prometheusLimits } from '../../src/formats/prometheus/limits.js';
 import { decodePrometheus, type PrometheusSnapshot, sniffPrometheus } from '../../src/formats/prometheus/prometheus.js';
 import { labelText, parseSampleLine } from '../../src/formats/prometheus/sample-line.js';
 import { metricsFixture, metricsFixtures } from './metrics-fixtures.js';
+import { faultOf, valueOrFault } from './fault-of.js';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const read = (text: string): PrometheusSnapshot => decodePrometheus(bytesOf(text));
 const valuesOf = (snapshot: PrometheusSnapshot): [string, bigint | number][] =>
   snapshot.readings.map(({ name, value }) => [name, value]);
-
-function faultOf(run: () => unknown): FormatError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof FormatError) return error;
-    throw error;
-  }
-  throw new Error('it was read');
-}
 
 const fixtures = metricsFixtures('prometheus', '');
 
@@ -256,14 +247,7 @@ describe('pages', () => {
 
 describe('laws', () => {
   const { bytes } = metricsFixture('prometheus/prometheus-scheduler-metrics.prom');
-  const orFault = (input: Uint8Array): PrometheusSnapshot | FormatError => {
-    try {
-      return decodePrometheus(input);
-    } catch (error) {
-      if (error instanceof FormatError) return error;
-      throw error;
-    }
-  };
+  const orFault = (input: Uint8Array): PrometheusSnapshot | FormatError => valueOrFault(() => decodePrometheus(input));
 
   it('a page cut anywhere holds the samples before the cut, or is refused', () => {
     const whole = valuesOf(decodePrometheus(bytes));
