@@ -37,6 +37,8 @@ export interface PartContent {
   readonly series: readonly PartSeries[];
   /** What is shown as it was found: JSON, but for bigints, which become decimal strings. */
   readonly content: object | null;
+  /** What the artefact says of the binary; counts where the sender says nothing. */
+  readonly build?: { readonly version: string; readonly gitSha: string };
   readonly details: PartDetails;
 }
 
@@ -72,6 +74,7 @@ export interface IndexedPart {
   readonly stacks: IndexedStacks | null;
   readonly series: readonly SealedSeries[];
   readonly content: Buffer | null;
+  readonly build?: PartContent['build'];
 }
 
 export interface IndexedStacks {
@@ -144,6 +147,7 @@ export async function indexPart(
     stacks,
     series,
     content,
+    ...(part.build === undefined ? {} : { build: part.build }),
   };
 }
 

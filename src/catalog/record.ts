@@ -57,7 +57,7 @@ export async function recordParts(
   if (replaced.length > 0) await removeVectors(tx, tenantId, serviceId, replaced);
   const times = parts.map((part) => part.capturedAt).sort();
   const seen = { first: times[0], last: times[times.length - 1] };
-  const buildId = await recordBuild(tx, tenantId, upload, seen);
+  const buildId = await recordBuild(tx, tenantId, upload, parts, seen);
   const ids = parts.map((_, part) => before.find((row) => row.part === part)?.snapshot_id ?? partId(uploadId, part));
   await writeSnapshots(tx, tenantId, uploadId, buildId, ids, parts);
   if (before.length > parts.length) {
@@ -149,9 +149,11 @@ async function recordBuild(
   tx: Tx,
   tenantId: TenantId,
   { serviceId, declared }: RecordedUpload,
+  parts: readonly IndexedPart[],
   seen: { first: string; last: string },
 ): Promise<string | null> {
-  const { build = '', gitSha = '', ciBuild = '' } = declared;
+  const own = parts.find(({ build }) => build !== undefined)?.build;
+  const { build = own?.version ?? '', gitSha = own?.gitSha ?? '', ciBuild = '' } = declared;
   if (build === '' && gitSha === '' && ciBuild === '') return null;
   for (;;) {
     const [row] = await tx.query<{ build_id: string }[]>(

@@ -1,5 +1,13 @@
 import { isGzip, inflateHead } from './inflate.js';
+import { sniffBuildInfo } from './memstats/build-info.js';
+import { sniffExpvar } from './memstats/expvar.js';
+import { sniffGcStats } from './memstats/gc-stats.js';
+import { sniffMemStats } from './memstats/memstats-json.js';
 import { profileWireTypes } from './pprof/outline.js';
+import { sniffProfileText } from './profile-text/header.js';
+import { sniffPrometheus } from './prometheus/prometheus.js';
+import { sniffRuntimeMetricsJson } from './runtime-metrics/runtime-metrics-json.js';
+import { sniffRuntimeMetricsText } from './runtime-metrics/runtime-metrics-text.js';
 
 /** What the first bytes of an artefact say. */
 export interface Sniffed {
@@ -16,6 +24,8 @@ interface Recognizer {
   readonly name: string;
   readonly describe: string;
   readonly ownClock: boolean;
+  /** Not asked where control characters show that the bytes are no text: most uploads are profiles. */
+  readonly isText?: true;
   readonly sniff: (head: Uint8Array, text: string) => boolean;
 }
 
@@ -44,12 +54,14 @@ const recognizers = [
     name: 'html-error',
     describe: 'an HTML page, not a profile: the URL probably answered with an error or a login page',
     ownClock: false,
+    isText: true,
     sniff: (_, text) => /^\s{0,64}<(?:!doctype html|html|head|body|\?xml)/i.test(text),
   },
   {
     name: 'http-error',
     describe: 'the text of an HTTP error, not a profile: the server refused the request for it',
     ownClock: false,
+    isText: true,
     // net/http and net/http/pprof write these bodies.
     sniff: (_, text) =>
       /^(?:404 page not found|Unknown profile|Could not enable (?:CPU profiling|tracing)|(?:401|403|429|50[0234]) [A-Z]|Client sent an HTTP request to an HTTPS server|failed to get profile|profile duration exceeds|(?:upstream connect error|no healthy upstream))/i.test(
@@ -58,15 +70,66 @@ const recognizers = [
   },
   {
     name: 'profile-text',
-    describe: 'a profile in text form (debug=1): fetch it again without the debug parameter',
+    describe: 'a profile in text form (debug=1)',
     ownClock: false,
-    sniff: (_, text) => /^(?:heap profile: |\S{1,80} profile: total \d|--- (?:contention|mutex):)/.test(text),
+    isText: true,
+    sniff: sniffProfileText,
   },
   {
     name: 'goroutine-dump',
     describe: 'a goroutine dump in text form (debug=2)',
     ownClock: false,
+    isText: true,
     sniff: (_, text) => /^goroutine \d+ .{0,200}\[.{0,200}\].{0,80}:/m.test(text),
+  },
+  {
+    name: 'expvar',
+    describe: 'what package expvar serves at /debug/vars',
+    ownClock: false,
+    isText: true,
+    sniff: sniffExpvar,
+  },
+  {
+    name: 'memstats',
+    describe: 'the JSON of runtime.MemStats',
+    ownClock: false,
+    isText: true,
+    sniff: sniffMemStats,
+  },
+  {
+    name: 'gcstats',
+    describe: 'the JSON of debug.GCStats',
+    ownClock: false,
+    isText: true,
+    sniff: sniffGcStats,
+  },
+  {
+    name: 'build-info',
+    describe: 'the JSON of debug.BuildInfo',
+    ownClock: false,
+    isText: true,
+    sniff: sniffBuildInfo,
+  },
+  {
+    name: 'runtime-metrics',
+    describe: 'a dump of runtime/metrics',
+    ownClock: false,
+    isText: true,
+    sniff: sniffRuntimeMetricsJson,
+  },
+  {
+    name: 'prometheus',
+    describe: 'a page of metrics',
+    ownClock: false,
+    isText: true,
+    sniff: sniffPrometheus,
+  },
+  {
+    name: 'runtime-metrics-text',
+    describe: 'a dump of runtime/metrics in text form',
+    ownClock: false,
+    isText: true,
+    sniff: sniffRuntimeMetricsText,
   },
   {
     name: 'zlib',
@@ -84,6 +147,7 @@ const recognizers = [
 ] as const satisfies readonly Recognizer[];
 
 const headBytes = 4096;
+const tab = 9;
 
 /**
  * What the first bytes say, looking through one layer of gzip: 512 compressed bytes are usually enough, a few
@@ -103,8 +167,13 @@ export function sniffHead(bytes: Uint8Array): Sniffed | null {
   const bom = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const head = bytes.subarray(bom ? 3 : 0, headBytes);
   let text = '';
-  for (const byte of head) text += String.fromCharCode(byte);
-  for (const { name, ownClock, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
+  let mayBeText = true;
+  for (const byte of head) {
+    text += String.fromCharCode(byte);
+    if (byte < tab) mayBeText = false;
+  }
+  for (const { name, ownClock, isText, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
+    if (isText && !mayBeText) continue;
     if (matches(head, text)) return { format: name, ownClock, gzip: false };
   }
   return null;

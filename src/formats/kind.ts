@@ -16,6 +16,7 @@ export const kinds = [
   'exectrace',
   'process-memory',
   'runtime-metrics',
+  'build-info',
   'custom',
 ] as const;
 

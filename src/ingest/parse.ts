@@ -4,7 +4,17 @@ import { FormatError } from '../formats/format-error.js';
 import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
+import {
+  buildInfoParts,
+  expvarParts,
+  gcStatsParts,
+  memStatsParts,
+  prometheusParts,
+  runtimeMetricsJsonParts,
+  runtimeMetricsTextParts,
+} from './parts/numbers.js';
 import { pprofParts } from './parts/pprof.js';
+import { profileTextParts } from './parts/profile-text.js';
 
 export interface ParseMeans {
   readonly budget: Budget;
@@ -17,6 +27,14 @@ type PartsOf = (artefact: Uint8Array, declared: Declared, budget: Budget) => Par
 /** Who reads what was recognized; what nobody reads is refused with the words that describe it. */
 const readers: Partial<Record<Format, PartsOf>> = {
   pprof: pprofParts,
+  'profile-text': profileTextParts,
+  memstats: memStatsParts,
+  expvar: expvarParts,
+  gcstats: gcStatsParts,
+  'build-info': buildInfoParts,
+  'runtime-metrics': runtimeMetricsJsonParts,
+  'runtime-metrics-text': runtimeMetricsTextParts,
+  prometheus: prometheusParts,
 };
 
 /**

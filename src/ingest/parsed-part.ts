@@ -21,7 +21,15 @@ export interface ParsedPart {
   readonly series: readonly ParsedSeries[];
   /** What is shown as it was found: JSON, but for bigints, which become decimal strings. */
   readonly content: object | null;
+  /** What the artefact says of the binary; counts where the sender says nothing. */
+  readonly build?: PartBuild;
   readonly details: PartDetails;
+}
+
+export interface PartBuild {
+  /** Of the main module; empty if it is not known. */
+  readonly version: string;
+  readonly gitSha: string;
 }
 
 export interface ParsedSeries {

@@ -13,3 +13,13 @@ export interface Declared {
 
 /** The artefact is sound, but not of the kind that the sender declared. */
 export class KindMismatch extends FormatError {}
+
+/** Runs what decides the kind: its refusal is the sender's mistake about the kind, not a fault of the bytes. */
+export function refusingKind<T>(decide: () => T): T {
+  try {
+    return decide();
+  } catch (error) {
+    if (error instanceof FormatError) throw new KindMismatch(error.fault, error.message, error.at, { cause: error });
+    throw error;
+  }
+}

@@ -1,12 +1,11 @@
 import { stackProfileOf } from '../../analysis/from-pprof.js';
 import type { Budget } from '../../formats/budget.js';
-import { FormatError } from '../../formats/format-error.js';
-import type { Kind } from '../../formats/kind.js';
 import { decodePprof } from '../../formats/pprof/decode.js';
 import { isDelta, kindOf } from '../../formats/pprof/kind.js';
 import type { Profile } from '../../formats/pprof/profile.js';
 import type { ParsedPart } from '../parsed-part.js';
-import { type Declared, KindMismatch } from './declared.js';
+import { type Declared, refusingKind } from './declared.js';
+import { stackFacts } from './stacks.js';
 
 /** A pprof profile, not compressed, is one part. @throws FormatError, KindMismatch */
 export function pprofParts(message: Uint8Array, declared: Declared, budget: Budget): ParsedPart[] {
@@ -14,10 +13,8 @@ export function pprofParts(message: Uint8Array, declared: Declared, budget: Budg
 }
 
 function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, budget: Budget): ParsedPart {
-  const kind = readKind(profile, declaredKind);
-  const { stacks, notes, totals } = stackProfileOf(profile, budget);
-  const losses = notes.filter((note) => note.loss).map(({ code, count, detail }) => ({ code, count, detail }));
-  const remarks = notes.filter((note) => !note.loss).map(({ code, count, detail }) => ({ code, count, detail }));
+  const kind = refusingKind(() => kindOf(profile, declaredKind ?? undefined));
+  const { stacks, totals, losses, remarks } = stackFacts(stackProfileOf(profile, budget));
   return {
     kind,
     capturedAtNanos: profile.timeNanos === 0n ? null : profile.timeNanos,
@@ -34,7 +31,7 @@ function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, bud
       ...(profile.defaultSampleType === '' ? {} : { defaultSampleType: profile.defaultSampleType }),
       counts: {
         samples: profile.samples.count,
-        stacks: stacks.nodes.length,
+        stacks: stacks!.nodes.length,
         locations: profile.locations.count,
         functions: profile.functions.count,
         mappings: profile.mappings.count,
@@ -43,14 +40,4 @@ function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, bud
       losses,
     },
   };
-}
-
-function readKind(profile: Profile, declared: Kind | null): Kind {
-  if (declared === null) return kindOf(profile);
-  try {
-    return kindOf(profile, declared);
-  } catch (error) {
-    if (error instanceof FormatError) throw new KindMismatch(error.fault, error.message, error.at, { cause: error });
-    throw error;
-  }
 }
