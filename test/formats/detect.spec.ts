@@ -39,7 +39,7 @@ describe('the first bytes', () => {
   it.each([
     '\nHello',
     'hello world',
-    '{"HeapAlloc": 1}',
+    '{"heap": 1}',
     'gc 1 @0.012s 2%: 0.02+0.3',
     'Rm9v',
     '\0\0\0\0',
