@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { Connect } from './cli/stacks.js';
+import { connect, type Connect } from './cli/connection.js';
 import { CliFailure, exitCodes } from './cli/failure.js';
 import { terminal } from './cli/terminal.js';
 
@@ -16,7 +16,6 @@ const program = new Command('tidemark')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) });
 
-const { connect } = await import('./cli/connection.js');
 const server: Connect = () => connect(program.opts(), process.env);
 
 program
@@ -68,7 +67,7 @@ withRange(
   .addOption(new Option('--by <what>', 'what a row is').choices(['function', 'line', 'file', 'package']))
   .addOption(new Option('--sort <column>', 'order of the rows').choices(['flat', 'cum']))
   .option('-n, --limit <rows>', 'at most so many rows')
-  .action(async (target, options) => (await import('./cli/stacks.js')).printTop(server, target, options, terminal));
+  .action(async (target, options) => (await import('./cli/top.js')).printTop(server, target, options, terminal));
 
 withRange(withStacks(program.command('flame <file|id|service>').description('the flame graph as a tree')))
   .addOption(new Option('--by <what>', 'what a box is').choices(['function', 'line']))
@@ -193,9 +192,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
+program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
   else if (error instanceof CliFailure) {
     process.stderr.write(`tidemark: ${error.message}\n`);
@@ -206,4 +203,4 @@ try {
     );
     process.exitCode = exitCodes.software;
   }
-}
+});
