@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { connect, type Connect } from './cli/connection.js';
-import { CliFailure, exitCodes } from './cli/failure.js';
+import { exitCodes, isCliFailure } from './cli/failure.js';
 import { terminal } from './cli/terminal.js';
 
 /*
@@ -186,15 +186,9 @@ function withRange(command: Command): Command {
     .option('--env <name>', 'of a service: one environment');
 }
 
-// A reader that goes away (`tidemark folded … | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
-
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
-  else if (error instanceof CliFailure) {
+  else if (isCliFailure(error)) {
     process.stderr.write(`tidemark: ${error.message}\n`);
     process.exitCode = exitCodes[error.reason];
   } else {
