@@ -6,12 +6,11 @@
  */
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { Script, constants } = require('node:vm');
+const { Script } = require('node:vm');
 
 const file = join(__dirname, '../dist/command-line/tidemark.cjs');
 const script = new Script(readFileSync(file, 'latin1'), {
   filename: file,
   cachedData: readFileSync(`${file}.bytecode`),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
-script.runInThisContext()(require);
+script.runInThisContext()(require, (name) => import(`../dist/${name}`));

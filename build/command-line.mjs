@@ -7,38 +7,41 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const file = join(dist, 'command-line/tidemark.cjs');
 
-if (process.argv[2] === '--run') runOnce(process.argv[3]);
-else {
-  await bundle();
-  await compile();
-}
+/** What the command line consists of, apart from its own code; everything else that it loads, it loads when asked to. */
+const packages = ['commander', 'pako', 're2js'];
+
+/** A script that has bytecode cannot import by itself (Node 20): it asks whoever started it. */
+const outside = {
+  contents: `export const loadUp = () => load('up.js');
+             export const loadMaintenance = () => load('cli/maintenance.js');`,
+};
 
 async function bundle() {
-  await build({
+  const { metafile } = await build({
     entryPoints: [join(dist, 'cli.js')],
     outfile: file,
     bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    // What runs the service or works on its database is loaded as it is, when it is asked for.
-    external: [join(dist, 'up.js'), join(dist, 'cli/maintenance.js')],
-    // Names stay: they are what a stack trace is read by.
-    minifyWhitespace: true,
-    minifySyntax: true,
+    plugins: [{ name: 'outside', setup: ({ onLoad }) => onLoad({ filter: /cli[\\/]outside\.js$/ }, () => outside) }],
     // bin/tidemark.js reads one byte per character.
     charset: 'ascii',
-    banner: { js: '(function(require){' },
+    banner: { js: '(function(require,load){' },
     footer: { js: '})' },
     logLevel: 'warning',
+    metafile: true,
   });
+  const bundled = Object.keys(metafile.inputs).map((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1]);
+  const strange = [...new Set(bundled)].filter((name) => name !== undefined && !packages.includes(name));
+  if (strange.length > 0) throw new Error(`the command line would hold ${strange.join(', ')}: import it when needed`);
 }
 
 /** V8 compiles a function when it is first called: so the bytecode is that of a process that has answered. */
@@ -55,10 +58,7 @@ async function compile() {
 }
 
 function runOnce(profile) {
-  const script = new Script(readFileSync(file, 'latin1'), {
-    filename: file,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const script = new Script(readFileSync(file, 'latin1'), { filename: file });
   process.argv = [process.argv[0], 'tidemark', 'top', profile];
   process.once('exit', (code) => {
     if (code === 0) writeFileSync(`${file}.bytecode`, script.createCachedData());
@@ -93,4 +93,10 @@ async function someProfile() {
   const values = sampleTypes.map((_, column) => Float64Array.from(rows, (row) => (row % 7) * 10 ** (column * 2)));
   const stacks = { symbols: symbols.build(), tree: tree.build(), sampleTypes, nodes: rows, values };
   return gzipSync(encodePprof(profileOf(stacks, { timeNanos: 1_700_000_000_000_000_000n })));
+}
+
+if (process.argv[2] === '--run') runOnce(process.argv[3]);
+else {
+  await bundle();
+  await compile();
 }

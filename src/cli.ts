@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { connect, type Connect } from './cli/connection.js';
 import { exitCodes, isCliFailure } from './cli/failure.js';
+import { loadMaintenance, loadUp } from './cli/outside.js';
 import { terminal } from './cli/terminal.js';
 
 /*
@@ -26,22 +27,20 @@ program
   .action(async (options: { port?: string; data?: string }) => {
     if (options.port !== undefined) process.env.TIDEMARK_PORT = options.port;
     if (options.data !== undefined) process.env.TIDEMARK_DATA = options.data;
-    const { up } = await import('./up.js');
+    const { up } = await loadUp();
     await up();
   });
 
 program
   .command('migrate')
   .description('bring the database of MIGRATION_DATABASE_URL up to this version')
-  .action(async () => (await import('./cli/maintenance.js')).runMigrations(terminal));
+  .action(async () => (await loadMaintenance()).runMigrations(terminal));
 
 program
   .command('reindex')
   .description('rebuild the index from the archive, of one tenant or of all')
   .option('--tenant <name>', 'only this tenant')
-  .action(async (options: { tenant?: string }) =>
-    (await import('./cli/maintenance.js')).reindexArchive(options, terminal),
-  );
+  .action(async (options: { tenant?: string }) => (await loadMaintenance()).reindexArchive(options, terminal));
 
 program
   .command('push <file...>')
