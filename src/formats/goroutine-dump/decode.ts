@@ -29,6 +29,8 @@ const unavailable = ascii('goroutine running on other thread');
 const nonGo = ascii('non-Go function');
 const elided = [ascii('...additional frames elided...'), ascii(' frames elided...')] as const;
 
+const noPrefix: Uint8Array = new Uint8Array(0);
+
 const details: Record<DumpLossCode, string> = {
   'goroutines-folded': 'goroutines beyond a limit were only counted by state',
   'dumps-dropped': 'dumps beyond the limit were left out',
@@ -71,10 +73,14 @@ export class GoroutineDumpReader implements LineSink {
   #lineTime: bigint | null = null;
   #lastTime: bigint | null = null;
   /** What stood before the header of the dump and so may stand before all of its lines: indentation, a container's name. */
-  #prefix: Uint8Array = new Uint8Array(0);
+  #prefix = noPrefix;
+  /** Without the blanks at its end. */
+  #prefixEnd = 0;
   /** Lines since the last goroutine that belong to no dump. */
   #foreign = 0;
   #lastBlank = false;
+  /** The blank line that ended a goroutine had a prefix, and so may have been another line that was cut. */
+  #closedEarly = false;
   #inRuntimeStack = false;
   /** GOTRACEBACK=crash lists every thread, behind a line of dashes each; the goroutines were all listed by the first. */
   #afterThreadBreak = false;
@@ -119,10 +125,15 @@ export class GoroutineDumpReader implements LineSink {
     if (this.#prefix.length > 0) {
       if (startsWith(bytes, start, end, this.#prefix)) from += this.#prefix.length;
       // A blank line may have lost its indentation, or the blanks behind a prefix.
-      else if (startsWith(this.#prefix, 0, this.#prefix.length, bytes.subarray(start, end))) from = end;
-      else if (this.#header.read(bytes, start, end)) this.#prefix = this.#prefix.subarray(0, 0);
+      else if (
+        end - start === this.#prefixEnd &&
+        startsWith(bytes, start, end, this.#prefix.subarray(0, end - start))
+      ) {
+        from = end;
+      } else if (this.#header.read(bytes, start, end)) this.#setPrefix(noPrefix);
     }
     this.#lastBlank = from === end;
+    if (!this.#lastBlank) this.#closedEarly = false;
     if (this.#reading === 'nothing') this.#outside(bytes, from, end, start);
     else this.#within(bytes, from, end, start);
   }
@@ -131,10 +142,14 @@ export class GoroutineDumpReader implements LineSink {
     if (this.#reading === 'nothing') {
       // The header of the next goroutine may have been cut in two.
       if (cut && this.#dump !== null && this.#foreign === 1 && !this.#lastBlank) this.#lose('ended-early');
+      if (cut && this.#dump !== null && this.#lastBlank && this.#closedEarly) {
+        this.#lose('ended-early');
+        this.#dump.tearLast();
+      }
       return;
     }
-    if (cut) this.#forgetUncertain();
-    const complete = this.#isComplete() && this.#text.pending === 'nothing';
+    const forgotten = cut && this.#forgetUncertain();
+    const complete = !forgotten && this.#isComplete() && this.#text.pending === 'nothing';
     if (!complete && this.#reading !== 'repeated') {
       this.#lose('ended-early');
       this.#row.flags |= goroutineFlags.torn;
@@ -177,6 +192,12 @@ export class GoroutineDumpReader implements LineSink {
     this.#losses.set(code, (this.#losses.get(code) ?? 0) + count);
   }
 
+  #setPrefix(prefix: Uint8Array): void {
+    this.#prefix = prefix;
+    this.#prefixEnd = prefix.length;
+    while (this.#prefixEnd > 0 && isBlank(prefix[this.#prefixEnd - 1])) this.#prefixEnd--;
+  }
+
   /** A line that belongs to no goroutine. `whole` is where it starts with its prefix. */
   #outside(bytes: Uint8Array, start: number, end: number, whole: number): void {
     if (start === end) {
@@ -184,7 +205,7 @@ export class GoroutineDumpReader implements LineSink {
       return;
     }
     if (bytes[start] === letterG && this.#header.read(bytes, start, end)) {
-      if (start === whole) this.#prefix = this.#prefix.subarray(0, 0);
+      if (start === whole) this.#setPrefix(noPrefix);
       return this.#open();
     }
     const afterThreadBreak = this.#afterThreadBreak;
@@ -208,7 +229,7 @@ export class GoroutineDumpReader implements LineSink {
     if (this.#inRuntimeStack) return;
     const header = this.#header.find(bytes, start, end);
     if (header >= 0) {
-      this.#prefix = bytes.slice(whole, header);
+      this.#setPrefix(bytes.slice(whole, header));
       return this.#open();
     }
     if (this.#crash.open) return this.#crash.add(bytes, start, end, this.#lineNumber);
@@ -218,7 +239,10 @@ export class GoroutineDumpReader implements LineSink {
   }
 
   #within(bytes: Uint8Array, start: number, end: number, whole: number): void {
-    if (start === end) return this.#close();
+    if (start === end) {
+      this.#closedEarly = whole < start && !this.#isComplete();
+      return this.#close();
+    }
     const first = bytes[start];
     this.#lastWas = 'other';
     const waiting = this.#text.pending;
@@ -244,7 +268,7 @@ export class GoroutineDumpReader implements LineSink {
       return this.#pushFrame(this.#text.marker('non-Go function'));
     } else if (first === letterG && this.#header.read(bytes, start, end)) {
       this.#close();
-      if (start === whole) this.#prefix = this.#prefix.subarray(0, 0);
+      if (start === whole) this.#setPrefix(noPrefix);
       return this.#open();
     }
     this.#somethingElse(bytes, start, end, whole);
@@ -316,25 +340,26 @@ export class GoroutineDumpReader implements LineSink {
     this.#text.pending = 'nothing';
   }
 
-  /** The last line was cut: takes back what it may have said wrongly. */
-  #forgetUncertain(): void {
-    if (this.#lastWas === 'creator') this.#text.pending = 'nothing';
-    if (this.#text.certain || this.#reading !== 'frames') return;
-    if (this.#lastWas === 'frame' && this.#depth > 0) {
-      this.#depth--;
-      this.#text.pending = 'function';
-    } else if (this.#lastWas === 'creation') {
-      this.#row.createdBy = this.#text.takeName();
+  /** The last line was cut: takes back what it may have said wrongly. False if that is nothing. */
+  #forgetUncertain(): boolean {
+    if (this.#reading !== 'frames') return false;
+    if (this.#lastWas === 'creator') {
       this.#text.pending = 'nothing';
+      return true;
     }
+    if (this.#text.certain || (this.#lastWas !== 'frame' && this.#lastWas !== 'creation')) return false;
+    if (this.#lastWas === 'creation') this.#row.createdBy = this.#text.takeName();
+    else if (this.#depth > 0) this.#depth--;
+    return true;
   }
 
   /** Whether the goroutine may end here: its `go` statement was there, or it has none. */
   #isComplete(): boolean {
-    if (this.#reading !== 'frames' || this.#created || this.#row.id === 0) return true;
-    if (this.#depth === 0) return false;
+    if (this.#reading !== 'frames' || this.#created) return true;
+    if (this.#depth === 0 || !this.#roomLeft) return this.#depth > 0;
     const root = this.#text.read(this.#frames[this.#depth - 1]).function;
-    return root === 'main.main' || root === 'runtime.main' || root === 'runtime.goexit';
+    if (root === 'main.main' || root === 'runtime.main') return !this.#text.detailed;
+    return root === 'runtime.goexit' ? this.#row.id === 1 : systemRoots.has(root);
   }
 
   #open(): void {
@@ -426,6 +451,17 @@ export class GoroutineDumpReader implements LineSink {
     return number;
   }
 }
+
+/** Where the stacks of threads end, which nobody created. */
+const systemRoots = new Set([
+  'runtime.mcall',
+  'runtime.mstart',
+  'runtime.mstart1',
+  'runtime.systemstack',
+  'runtime.morestack',
+  'runtime.asmcgocall',
+  'runtime.rt0_go',
+]);
 
 /** `...additional frames elided...`, or since Go 1.21 `...23 frames elided...`. */
 function isElided(bytes: Uint8Array, start: number, end: number): boolean {

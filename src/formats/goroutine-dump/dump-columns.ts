@@ -1,5 +1,5 @@
 import { putHalves } from '../int64.js';
-import type { Crash, GoroutineDump } from './dump.js';
+import { type Crash, type GoroutineDump, goroutineFlags } from './dump.js';
 
 /** One goroutine as it is read, before it becomes a row. */
 export interface GoroutineRow {
@@ -54,6 +54,11 @@ export class DumpColumns {
     this.#labelSet[at] = row.labelSet;
     this.#stack[at] = row.stack;
     this.#createdBy[at] = row.createdBy;
+  }
+
+  /** The last row lacks something after all. */
+  tearLast(): void {
+    if (this.count > 0) this.#flags[this.count - 1] |= goroutineFlags.torn;
   }
 
   fold(state: number): void {
