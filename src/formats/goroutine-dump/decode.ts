@@ -284,7 +284,7 @@ export class GoroutineDumpReader implements LineSink {
       return;
     }
     if (++this.#foreignWithin > this.limits.foreignLines) {
-      this.#row.flags |= goroutineFlags.torn;
+      this.#torn(1);
       this.#close();
       this.#foreign = this.#foreignWithin;
       return;
@@ -370,6 +370,7 @@ export class GoroutineDumpReader implements LineSink {
     this.#roomLeft = true;
     this.#stackCut = false;
     this.#text.pending = 'nothing';
+    this.#text.detailed = false;
     this.#lastWas = 'other';
     const crash = this.#crash.take();
     const seen = id !== 0 && this.#ids.has(id);

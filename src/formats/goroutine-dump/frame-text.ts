@@ -37,7 +37,7 @@ export class FrameText {
   namesCut = 0;
   /** Whether the location that was read last goes on behind its line number, so that the number is whole. */
   certain = true;
-  /** Whether it has `fp=`: then the frames of the runtime are printed, too. */
+  /** Set by a location with `fp=`: the frames of the runtime are printed, too. */
   detailed = false;
   /** Whether it is one of C code: `file:line pc=0x…`. */
   foreign = false;
@@ -112,7 +112,7 @@ export class FrameText {
     this.certain = lineEnd < end;
     let next = lineEnd + 1;
     while (next < end && bytes[next] !== space) next++;
-    this.detailed = next + 2 < end && bytes[next + 1] === 0x66 && bytes[next + 2] === 0x70;
+    if (next + 2 < end && bytes[next + 1] === 0x66 && bytes[next + 2] === 0x70) this.detailed = true;
     this.#fileStart = from;
     this.#fileEnd = at;
     this.#lineEnd = lineEnd;
