@@ -86,8 +86,15 @@ function namesOf(rows: GoroutineRows, { by, label }: GroupOptions): (row: number
     case 'created-by':
       return (row) => rows.creator[row] ?? '';
     case 'label': {
-      const names = rows.labelSets.map((set) => labelText(set, label));
-      return (row) => (rows.labelSet[row] < 0 ? '' : names[rows.labelSet[row]]);
+      // One input may hold thousands of dumps, which share all label sets.
+      const names = new Map<number, string>();
+      return (row) => {
+        const set = rows.labelSet[row];
+        if (set < 0) return '';
+        let name = names.get(set);
+        if (name === undefined) names.set(set, (name = labelText(rows.labelSets[set], label)));
+        return name;
+      };
     }
   }
 }
