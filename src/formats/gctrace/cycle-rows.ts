@@ -49,7 +49,7 @@ const columns = {
 type NumberColumn = Exclude<keyof GcCycles, 'rows' | 'lifetime' | 'firstAtNanos' | 'lastAtNanos'>;
 
 const names = Object.keys(columns) as NumberColumn[];
-const values = names.map((name) => columns[name][1] as (gc: GcLine, line: number) => number);
+const values = names.map((name) => columns[name][1]);
 const folds: Fold[] = [...names.map((name) => columns[name][0]), 'first', 'first', 'last', 'last'];
 const timesAt = names.length;
 

@@ -3,9 +3,9 @@
  * - `torn`: a line that other output was written into, and that could not be put together again;
  * - `cut`: the log ends within the line;
  * - `old-format`: a gctrace line of Go 1.4 or older, whose collections have no start time;
- * - `lifetimes`, `rows`, `reasons`, `dumps`: beyond the limit of that name.
+ * - `lifetimes`, `rows`, `reasons`: beyond the limit of that name.
  */
-export type LossCode = 'torn' | 'cut' | 'old-format' | 'lifetimes' | 'rows' | 'reasons' | 'dumps';
+export type LossCode = 'torn' | 'cut' | 'old-format' | 'lifetimes' | 'rows' | 'reasons';
 
 export interface LogLoss {
   readonly code: LossCode;

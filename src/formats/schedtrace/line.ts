@@ -122,8 +122,10 @@ export class SchedLine {
   private scalar(): boolean {
     const first = this.bytes[this.reached];
     if (this.reached >= this.end) return false;
-    if (first === 116) return (this.value = 1) === 1 && this.literal(yes);
-    if (first === 102) return (this.value = 0) === 0 && this.literal(no);
+    if (first === 116 || first === 102) {
+      this.value = first === 116 ? 1 : 0;
+      return this.literal(first === 116 ? yes : no);
+    }
     if (first !== 45) return this.integer();
     this.reached++;
     const read = this.integer();
