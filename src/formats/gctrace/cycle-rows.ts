@@ -3,55 +3,109 @@ import { joinTime, timeFraction, timeSeconds } from '../log/row-times.js';
 import type { GcCycles } from './gc-trace.js';
 import type { GcLine } from './line.js';
 
-/** How each column of `GcCycles` is filled from a line and merged. Times take two columns each. */
+/** What a line says of its cycle, in the order in which `factsOf` writes it. */
+const facts = [
+  ...[
+    'one',
+    'line',
+    'number',
+    'start',
+    'end',
+    'percent',
+    'sweepTermination',
+    'mark',
+    'markTermination',
+    'pause',
+    'stop',
+  ],
+  ...['sweepTerminationCpu', 'assistCpu', 'backgroundCpu', 'idleCpu', 'markTerminationCpu'],
+  ...['heapStart', 'heapEnd', 'live', 'goal', 'overGoal', 'stacks', 'globals', 'processors', 'forced', 'leakCheck'],
+] as const;
+
+type Fact = (typeof facts)[number];
+
+/** Which fact each column of `GcCycles` holds, and how it is merged. Times take two more columns each. */
 const columns = {
-  count: ['sum', () => 1],
-  firstNumber: ['first', (gc) => gc.number],
-  lastNumber: ['last', (gc) => gc.number],
-  firstLine: ['first', (_, line) => line],
-  lastLine: ['last', (_, line) => line],
-  firstStartNanos: ['first', (gc) => gc.startNanos],
-  lastStartNanos: ['last', (gc) => gc.startNanos],
-  lastEndNanos: ['last', (gc) => endOf(gc)],
-  cpuPercentSinceStart: ['last', (gc) => gc.cpuPercent],
-  sweepTerminationNanos: ['sum', (gc) => gc.sweepTerminationNanos],
-  markNanos: ['sum', (gc) => gc.markNanos],
-  markTerminationNanos: ['sum', (gc) => gc.markTerminationNanos],
-  pauseMinNanos: ['min', (gc) => gc.sweepTerminationNanos + gc.markTerminationNanos],
-  pauseMaxNanos: ['max', (gc) => gc.sweepTerminationNanos + gc.markTerminationNanos],
-  stopMaxNanos: ['max', (gc) => Math.max(gc.sweepTerminationNanos, gc.markTerminationNanos)],
-  sweepTerminationCpuNanos: ['sum', (gc) => gc.sweepTerminationCpuNanos],
-  assistCpuNanos: ['sum', (gc) => gc.assistCpuNanos],
-  backgroundCpuNanos: ['sum', (gc) => gc.backgroundCpuNanos],
-  idleCpuNanos: ['sum', (gc) => gc.idleCpuNanos],
-  markTerminationCpuNanos: ['sum', (gc) => gc.markTerminationCpuNanos],
-  heapStartBytes: ['sum', (gc) => gc.heapStartBytes],
-  heapEndBytes: ['sum', (gc) => gc.heapEndBytes],
-  heapLiveBytes: ['sum', (gc) => gc.heapLiveBytes],
-  goalBytes: ['sum', (gc) => gc.goalBytes],
-  heapEndMaxBytes: ['max', (gc) => gc.heapEndBytes],
-  heapLiveFirstBytes: ['first', (gc) => gc.heapLiveBytes],
-  heapLiveLastBytes: ['last', (gc) => gc.heapLiveBytes],
-  heapLiveMinBytes: ['min', (gc) => gc.heapLiveBytes],
-  heapLiveMaxBytes: ['max', (gc) => gc.heapLiveBytes],
-  goalLastBytes: ['last', (gc) => gc.goalBytes],
-  goalMaxBytes: ['max', (gc) => gc.goalBytes],
-  overGoal: ['sum', (gc) => (gc.heapEndBytes > gc.goalBytes ? 1 : 0)],
-  stacksBytes: ['last', (gc) => gc.stacksBytes],
-  globalsBytes: ['last', (gc) => gc.globalsBytes],
-  processors: ['last', (gc) => gc.processors],
-  processorsMin: ['min', (gc) => gc.processors],
-  processorsMax: ['max', (gc) => gc.processors],
-  forced: ['sum', (gc) => (gc.forced ? 1 : 0)],
-  leakChecks: ['sum', (gc) => (gc.leakCheck ? 1 : 0)],
-} satisfies Record<NumberColumn, readonly [Fold, (gc: GcLine, line: number) => number]>;
+  count: ['sum', 'one'],
+  firstNumber: ['first', 'number'],
+  lastNumber: ['last', 'number'],
+  firstLine: ['first', 'line'],
+  lastLine: ['last', 'line'],
+  firstStartNanos: ['first', 'start'],
+  lastStartNanos: ['last', 'start'],
+  lastEndNanos: ['last', 'end'],
+  cpuPercentSinceStart: ['last', 'percent'],
+  sweepTerminationNanos: ['sum', 'sweepTermination'],
+  markNanos: ['sum', 'mark'],
+  markTerminationNanos: ['sum', 'markTermination'],
+  pauseMinNanos: ['min', 'pause'],
+  pauseMaxNanos: ['max', 'pause'],
+  stopMaxNanos: ['max', 'stop'],
+  sweepTerminationCpuNanos: ['sum', 'sweepTerminationCpu'],
+  assistCpuNanos: ['sum', 'assistCpu'],
+  backgroundCpuNanos: ['sum', 'backgroundCpu'],
+  idleCpuNanos: ['sum', 'idleCpu'],
+  markTerminationCpuNanos: ['sum', 'markTerminationCpu'],
+  heapStartBytes: ['sum', 'heapStart'],
+  heapEndBytes: ['sum', 'heapEnd'],
+  heapLiveBytes: ['sum', 'live'],
+  goalBytes: ['sum', 'goal'],
+  heapEndMaxBytes: ['max', 'heapEnd'],
+  heapLiveFirstBytes: ['first', 'live'],
+  heapLiveLastBytes: ['last', 'live'],
+  heapLiveMinBytes: ['min', 'live'],
+  heapLiveMaxBytes: ['max', 'live'],
+  goalLastBytes: ['last', 'goal'],
+  goalMaxBytes: ['max', 'goal'],
+  overGoal: ['sum', 'overGoal'],
+  stacksBytes: ['last', 'stacks'],
+  globalsBytes: ['last', 'globals'],
+  processors: ['last', 'processors'],
+  processorsMin: ['min', 'processors'],
+  processorsMax: ['max', 'processors'],
+  forced: ['sum', 'forced'],
+  leakChecks: ['sum', 'leakCheck'],
+} as const satisfies Record<NumberColumn, readonly [Fold, Fact]>;
 
 type NumberColumn = Exclude<keyof GcCycles, 'rows' | 'lifetime' | 'firstAtNanos' | 'lastAtNanos'>;
 
 const names = Object.keys(columns) as NumberColumn[];
-const values = names.map((name) => columns[name][1]);
+const factOf = Uint8Array.from(names, (name) => facts.indexOf(columns[name][1]));
 const folds: Fold[] = [...names.map((name) => columns[name][0]), 'first', 'first', 'last', 'last'];
 const timesAt = names.length;
+
+const cycle = new Float64Array(facts.length);
+const entry = new Float64Array(folds.length);
+
+function factsOf(gc: GcLine, line: number): void {
+  const pause = gc.sweepTerminationNanos + gc.markTerminationNanos;
+  cycle[0] = 1;
+  cycle[1] = line;
+  cycle[2] = gc.number;
+  cycle[3] = gc.startNanos;
+  cycle[4] = endOf(gc);
+  cycle[5] = gc.cpuPercent;
+  cycle[6] = gc.sweepTerminationNanos;
+  cycle[7] = gc.markNanos;
+  cycle[8] = gc.markTerminationNanos;
+  cycle[9] = pause;
+  cycle[10] = Math.max(gc.sweepTerminationNanos, gc.markTerminationNanos);
+  cycle[11] = gc.sweepTerminationCpuNanos;
+  cycle[12] = gc.assistCpuNanos;
+  cycle[13] = gc.backgroundCpuNanos;
+  cycle[14] = gc.idleCpuNanos;
+  cycle[15] = gc.markTerminationCpuNanos;
+  cycle[16] = gc.heapStartBytes;
+  cycle[17] = gc.heapEndBytes;
+  cycle[18] = gc.heapLiveBytes;
+  cycle[19] = gc.goalBytes;
+  cycle[20] = gc.heapEndBytes > gc.goalBytes ? 1 : 0;
+  cycle[21] = gc.stacksBytes;
+  cycle[22] = gc.globalsBytes;
+  cycle[23] = gc.processors;
+  cycle[24] = gc.forced ? 1 : 0;
+  cycle[25] = gc.leakCheck ? 1 : 0;
+}
 
 /** End of mark termination, since the runtime started. */
 export function endOf(gc: GcLine): number {
@@ -71,7 +125,8 @@ export class CycleRows {
   }
 
   add(gc: GcLine, atNanos: bigint | null, line: number): void {
-    for (let column = 0; column < timesAt; column++) entry[column] = values[column](gc, line);
+    factsOf(gc, line);
+    for (let column = 0; column < timesAt; column++) entry[column] = cycle[factOf[column]];
     entry[timesAt] = entry[timesAt + 2] = timeSeconds(atNanos);
     entry[timesAt + 1] = entry[timesAt + 3] = timeFraction(atNanos);
     this.rows.add(entry);
@@ -97,5 +152,3 @@ export class CycleRows {
     return { rows, lifetime, firstAtNanos, lastAtNanos, ...numbers };
   }
 }
-
-const entry = new Float64Array(folds.length);

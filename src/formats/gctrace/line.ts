@@ -197,25 +197,32 @@ export class GcLine {
    * decimals, an integer from 10 on.
    */
   private millis(): boolean {
-    if (!this.integer()) return false;
-    const whole = this.value;
-    if (this.peek(0) !== 46) {
-      this.value = whole * 1_000_000;
-      return (whole === 0 || whole >= 10) && whole < 1_000_000_000;
+    const { bytes, end, reached: start } = this;
+    const first = start < end ? bytes[start] - 48 : -1;
+    if (first < 0 || first > 9) return false;
+    let here = start + 1;
+    if (here < end && isDigit(bytes[here])) {
+      const read = this.integer();
+      this.value *= 1_000_000;
+      return read && this.value < 1e15;
     }
-    if (whole >= 10) return false;
-    this.reached++;
+    if (here >= end || bytes[here] !== 46) {
+      this.reached = here;
+      this.value = 0;
+      return first === 0;
+    }
+    here++;
+    // Behind 1 to 9 there is one decimal; behind 0 the decimals end with the second digit that counts.
     let micros = 0;
     let decimals = 0;
-    while (decimals < 3 && isDigit(this.peek(0))) {
-      micros = micros * 10 + this.peek(0) - 48;
-      this.reached++;
+    while (decimals < 3 && here < end && isDigit(bytes[here])) {
+      micros = micros * 10 + bytes[here++] - 48;
       decimals++;
-      // One decimal behind 1 to 9; behind 0 they end with the second digit that counts.
-      if (whole > 0 || micros >= 10) break;
+      if (first > 0 || micros >= 10) break;
     }
-    if (whole > 0 ? decimals !== 1 : micros === 0 || (micros < 10 && decimals !== 3)) return false;
-    this.value = (whole * 1000 + micros * (decimals === 1 ? 100 : decimals === 2 ? 10 : 1)) * 1000;
+    this.reached = here;
+    if (first > 0 ? decimals !== 1 : micros === 0 || (micros < 10 && decimals !== 3)) return false;
+    this.value = first * 1_000_000 + micros * (decimals === 1 ? 100_000 : decimals === 2 ? 10_000 : 1_000);
     return true;
   }
 }

@@ -1,5 +1,7 @@
 /** How two neighbouring rows become one, column by column. */
-export type Fold = 'sum' | 'min' | 'max' | 'first' | 'last';
+export type Fold = (typeof foldNames)[number];
+
+const foldNames = ['sum', 'min', 'max', 'first', 'last'] as const;
 
 /** What several tables share: how many rows they have together, and how many entries one row may hold. */
 export class RowBudget {
@@ -39,14 +41,16 @@ export class RowBudget {
 export class MergingRows {
   length = 0;
   private values = new Float64Array(0);
+  private readonly folds: Uint8Array;
 
   constructor(
-    private readonly folds: readonly Fold[],
+    folds: readonly Fold[],
     private readonly budget: RowBudget,
     /** Called before row `from` is added to row `to`; what is kept elsewhere for a row must follow. */
     private readonly onMerge: (to: number, from: number) => void = () => undefined,
     private readonly onMove: (to: number, from: number) => void = () => undefined,
   ) {
+    this.folds = Uint8Array.from(folds, (fold) => foldNames.indexOf(fold));
     budget.join(this);
   }
 
@@ -94,19 +98,19 @@ export class MergingRows {
       const here = values[at + column];
       const there = other[from + column];
       switch (folds[column]) {
-        case 'sum':
+        case 0: // sum
           values[at + column] = here + there;
           break;
-        case 'min':
-          values[at + column] = Math.min(here, there);
+        case 1: // min
+          if (there < here) values[at + column] = there;
           break;
-        case 'max':
-          values[at + column] = Math.max(here, there);
+        case 2: // max
+          if (there > here) values[at + column] = there;
           break;
-        case 'first':
+        case 3: // first
           if (Number.isNaN(here)) values[at + column] = there;
           break;
-        case 'last':
+        case 4: // last
           if (!Number.isNaN(there)) values[at + column] = there;
           break;
       }

@@ -19,7 +19,7 @@ export class DetailReader {
   private readonly reasons: Reasons;
   private readonly byStatus = new Map<number, Tally>();
   private readonly byReason = new Map<string, Tally>();
-  private readonly kept: SchedBlock[] = [];
+  private readonly kept: OpenBlock[] = [];
   private blocks = 0;
   private open: OpenBlock | null = null;
 
@@ -68,7 +68,7 @@ export class DetailReader {
       new Map([...tallies].map(([key, { sum, max }]) => [key, { sum, max }]));
     return {
       blocks: this.blocks,
-      kept: this.kept,
+      kept: this.kept.map((block) => block.finish(this.reasons.list)),
       goroutinesByStatus: plain(this.byStatus),
       waiting: plain(this.byReason),
     };
@@ -94,7 +94,7 @@ export class DetailReader {
     if (open.processors.rows + open.threads.rows + open.goroutines.rows === 0) return;
     this.blocks++;
     if (this.kept.length >= this.limits.keptBlocks) this.kept.splice(1, 1);
-    this.kept.push(open.finish(this.reasons.list));
+    this.kept.push(open);
   }
 }
 
@@ -201,8 +201,14 @@ class Reasons {
 
   /** The index in `list`, or -1 if there are too many different ones. */
   intern(bytes: Uint8Array, start: number, end: number): number {
+    const last = Math.min(end, start + this.longest);
+    if (start === last) return this.index('');
     let text = '';
-    for (let at = start; at < Math.min(end, start + this.longest); at++) text += String.fromCharCode(bytes[at]);
+    for (let at = start; at < last; at++) text += String.fromCharCode(bytes[at]);
+    return this.index(text);
+  }
+
+  private index(text: string): number {
     const known = this.byText.get(text);
     if (known !== undefined) return known;
     if (this.list.length >= this.limit) return -1;
