@@ -33,9 +33,9 @@ export interface GcProcess {
 /**
  * Which process each cycle belongs to. Numbers start at 1 and grow by 1, and times never go back; so a cycle goes to
  * the process whose next one it is, else to one of which lines are missing in between, else it begins a new process: a
- * restart, or one more that writes into the same log. Where several processes would do, those go first that were seen
- * since the newest began (the others probably ended), then the one that agrees in Ps, format and clock, then the one
- * whose heap and GC share fit best.
+ * restart, or one more that writes into the same log. Where several processes would do, those go first whose clock
+ * agrees, then those that were seen since the newest began (the others probably ended), then the one that agrees in Ps,
+ * then the one whose heap and GC share fit best.
  */
 export class GcLifetimes {
   readonly processes: GcProcess[] = [];
@@ -141,7 +141,7 @@ export class GcLifetimes {
       const apart = start > process.startByOwnTimes ? start - process.startByOwnTimes : process.startByOwnTimes - start;
       if (apart > sameStartNanos) {
         if (gap > 0) return Infinity;
-        misfit += 1e6;
+        misfit += 5e8;
       }
     }
     if (gap > 0) {

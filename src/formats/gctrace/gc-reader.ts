@@ -1,6 +1,7 @@
 import { ascii, indexOf, isDigit, startsWith } from '../log/ascii.js';
 import type { LogLimits } from '../log/limits.js';
 import { LossLedger } from '../log/losses.js';
+import { findGlued } from '../log/glued.js';
 import { TornLine } from '../log/torn-line.js';
 import type { GcTrace } from './gc-trace.js';
 import { GcLifetimes } from './gc-lifetimes.js';
@@ -215,6 +216,8 @@ export class GcReader {
     }
     if (bytes[end - 1] !== letterP && bytes[end - 1] !== 41) return false;
     if (!endsLikeCycle(bytes, start, end) || indexOf(bytes, start, end, goal) < 0) return false;
+    // The line may begin behind other output; then it will come again, without that.
+    if (findGlued(bytes, start, end) >= 0) return false;
     // The rest of a line whose beginning is nowhere.
     this.losses.add('torn', lineNumber);
     this.seen(atNanos, lineNumber);

@@ -180,8 +180,8 @@ export class GoLogReader<Dump = never> {
   /** A line of neither. */
   private behindSched(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null, line: number): void {
     const glued = findGlued(bytes, start, end);
-    if (glued > start) {
-      this.other(bytes, start, glued, atNanos, line);
+    if (glued >= start) {
+      if (glued > start) this.other(bytes, start, glued, atNanos, line);
       if (bytes[glued] === 103) this.gc.glued(bytes, glued, end, atNanos, line);
       else this.sched.line(bytes, glued, end, atNanos, line);
       return;

@@ -136,7 +136,7 @@ export class TornLine {
       const length = this.join(cut, bytes, start, window);
       grammar.match(this.joined, 0, length);
       const more = grammar.reached - cut;
-      if (more < 4 || !looksLikeLog(bytes, start + more, end)) continue;
+      if (more < 4 || !leavesLog(bytes, start, start + more, end)) continue;
       if (cut < this.heldLength && !looksLikeLog(held, cut, this.heldLength)) continue;
       const { heldLength, atNanos, lineNumber } = this;
       const foreign = held.slice(cut, heldLength);
@@ -171,6 +171,15 @@ export class TornLine {
     this.joined.set(this.held.subarray(0, cut));
     this.joined.set(bytes.subarray(start, end), cut);
     return length;
+  }
+}
+
+/** Whether what stands behind `at` looks like a log, or does with the digits before it, which fit both. */
+function leavesLog(bytes: Uint8Array, start: number, at: number, end: number): boolean {
+  for (;;) {
+    if (looksLikeLog(bytes, at, end)) return true;
+    if (at <= start || !isDigit(bytes[at - 1])) return false;
+    at--;
   }
 }
 

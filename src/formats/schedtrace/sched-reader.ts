@@ -37,7 +37,7 @@ const samplesUntilEnded = 16;
  * into the middle of a SCHED line goes to `foreign`.
  *
  * Times of one process never go back: what does begins a new one. Of several processes that write into one log, a
- * sample goes to the one whose period it fits.
+ * sample goes to the one whose period it fits; one that was not seen since the newest began has probably ended.
  */
 export class SchedReader {
   readonly processes: SchedProcess[] = [];
@@ -186,12 +186,17 @@ export class SchedReader {
 
   private processOf(line: SchedLine): SchedProcess | null {
     this.open = this.open.filter(({ lastSample }) => this.samples - lastSample < samplesUntilEnded);
+    const newest = this.processes[this.processes.length - 1];
     let best: SchedProcess | null = null;
     let bestMisfit = Infinity;
     for (const process of this.open) {
       const gap = line.nanos - process.lastNanos;
-      if (gap < 0 || (gap === 0 && line.nanos === 0)) continue;
-      const misfit = Math.abs(gap - process.periodNanos) + (process.processors === line.get('gomaxprocs') ? 0 : 1e18);
+      // The period is at least a millisecond.
+      if (gap <= 0) continue;
+      const misfit =
+        Math.abs(gap - process.periodNanos) +
+        (process.processors === line.get('gomaxprocs') ? 0 : 1e18) +
+        (process.lastLine < newest.firstLine ? 1e16 : 0);
       if (misfit < bestMisfit) {
         best = process;
         bestMisfit = misfit;
