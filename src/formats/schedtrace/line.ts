@@ -22,12 +22,9 @@ const keys = [
   'sysmonwait',
 ] as const;
 
-export type SchedKey = (typeof keys)[number];
-
 const keyBytes = keys.map(ascii);
-const indexOfKey = new Map<SchedKey, number>(keys.map((key, index) => [key, index]));
-const required = (['gomaxprocs', 'idleprocs', 'threads', 'runqueue'] as const).map((key) => indexOfKey.get(key)!);
-const sysmonwait = indexOfKey.get('sysmonwait')!;
+const required = (['gomaxprocs', 'idleprocs', 'threads', 'runqueue'] as const).map((key) => keys.indexOf(key));
+const sysmonwait = keys.indexOf('sysmonwait');
 const keyLength = 32;
 
 /**
@@ -59,9 +56,39 @@ export class SchedLine {
     this.ticks = new Float64Array(processors);
   }
 
-  /** The value of a key, true and false as 1 and 0; NaN where the line does not have it. */
-  get(key: SchedKey): number {
-    return this.values[indexOfKey.get(key)!];
+  // Values of keys, true and false as 1 and 0; NaN where the line does not have the key. In the order of `keys`.
+  get gomaxprocs(): number {
+    return this.values[0];
+  }
+  get idleprocs(): number {
+    return this.values[1];
+  }
+  get threads(): number {
+    return this.values[2];
+  }
+  get spinningthreads(): number {
+    return this.values[3];
+  }
+  get needspinning(): number {
+    return this.values[4];
+  }
+  get idlethreads(): number {
+    return this.values[5];
+  }
+  get runqueue(): number {
+    return this.values[6];
+  }
+  get gcwaiting(): number {
+    return this.values[7];
+  }
+  get nmidlelocked(): number {
+    return this.values[8];
+  }
+  get stopwait(): number {
+    return this.values[9];
+  }
+  get sysmonwait(): number {
+    return this.values[10];
   }
 
   /** Whether the tables of scheddetail=1 follow. */

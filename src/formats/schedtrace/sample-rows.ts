@@ -15,12 +15,12 @@ interface Sample {
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
 
 const gauges = {
-  gomaxprocs: (s) => s.line.get('gomaxprocs'),
-  idleprocs: (s) => s.line.get('idleprocs'),
-  threads: (s) => s.line.get('threads'),
-  spinningthreads: (s) => orZero(s.line.get('spinningthreads')),
-  idlethreads: (s) => orZero(s.line.get('idlethreads')),
-  runqueue: (s) => s.line.get('runqueue'),
+  gomaxprocs: (s) => s.line.gomaxprocs,
+  idleprocs: (s) => s.line.idleprocs,
+  threads: (s) => s.line.threads,
+  spinningthreads: (s) => orZero(s.line.spinningthreads),
+  idlethreads: (s) => orZero(s.line.idlethreads),
+  runqueue: (s) => s.line.runqueue,
   localQueued: (s) => s.localQueued,
   localLongest: (s) => s.localLongest,
 } satisfies Partial<Record<keyof SchedSamples, (sample: Sample) => number>>;
@@ -31,16 +31,16 @@ const numbers = {
   lastLine: ['last', (s) => s.lineNumber],
   firstNanos: ['first', (s) => s.line.nanos],
   lastNanos: ['last', (s) => s.line.nanos],
-  threadsFirst: ['first', (s) => s.line.get('threads')],
-  threadsLast: ['last', (s) => s.line.get('threads')],
-  needspinning: ['sum', (s) => orZero(s.line.get('needspinning'))],
+  threadsFirst: ['first', (s) => s.line.threads],
+  threadsLast: ['last', (s) => s.line.threads],
+  needspinning: ['sum', (s) => orZero(s.line.needspinning)],
   localCount: ['sum', (s) => (s.line.detail ? 0 : 1)],
-  queuedWhileIdle: ['sum', (s) => (s.line.get('idleprocs') > 0 && s.line.get('runqueue') + s.localQueued > 0 ? 1 : 0)],
+  queuedWhileIdle: ['sum', (s) => (s.line.idleprocs > 0 && s.line.runqueue + s.localQueued > 0 ? 1 : 0)],
   lopsided: ['sum', (s) => (s.lopsided ? 1 : 0)],
-  gcwaiting: ['sum', (s) => (s.line.get('gcwaiting') > 0 ? 1 : 0)],
-  sysmonwait: ['sum', (s) => (s.line.get('sysmonwait') > 0 ? 1 : 0)],
-  nmidlelocked: ['sum', (s) => orZero(s.line.get('nmidlelocked'))],
-  stopwait: ['sum', (s) => orZero(s.line.get('stopwait'))],
+  gcwaiting: ['sum', (s) => (s.line.gcwaiting > 0 ? 1 : 0)],
+  sysmonwait: ['sum', (s) => (s.line.sysmonwait > 0 ? 1 : 0)],
+  nmidlelocked: ['sum', (s) => orZero(s.line.nmidlelocked)],
+  stopwait: ['sum', (s) => orZero(s.line.stopwait)],
 } satisfies Partial<Record<keyof SchedSamples, readonly [Fold, (sample: Sample) => number]>>;
 
 type NumberColumn = keyof typeof numbers;
@@ -48,6 +48,8 @@ type GaugeColumn = keyof typeof gauges;
 
 const numberNames = Object.keys(numbers) as NumberColumn[];
 const gaugeNames = Object.keys(gauges) as GaugeColumn[];
+const numberValues = numberNames.map((name): ((sample: Sample) => number) => numbers[name][1]);
+const gaugeValues = gaugeNames.map((name): ((sample: Sample) => number) => gauges[name]);
 const gaugesAt = numberNames.length;
 const timesAt = gaugesAt + 3 * gaugeNames.length;
 const folds: Fold[] = [
@@ -85,8 +87,10 @@ export class SampleRows {
 
   add(line: SchedLine, atNanos: bigint | null, lineNumber: number): void {
     const sample = sampleOf(line, lineNumber);
-    numberNames.forEach((name, i) => void (entry[i] = numbers[name][1](sample)));
-    gaugeNames.forEach((name, i) => entry.fill(gauges[name](sample), gaugesAt + 3 * i, gaugesAt + 3 * i + 3));
+    for (let i = 0; i < gaugesAt; i++) entry[i] = numberValues[i](sample);
+    for (let at = gaugesAt, i = 0; at < timesAt; at += 3, i++) {
+      entry[at] = entry[at + 1] = entry[at + 2] = gaugeValues[i](sample);
+    }
     entry[timesAt] = entry[timesAt + 2] = timeSeconds(atNanos);
     entry[timesAt + 1] = entry[timesAt + 3] = timeFraction(atNanos);
     const before = this.rows.length;

@@ -167,7 +167,7 @@ export class SchedReader {
     process.periodNanos = process.samples === 0 ? 0 : grammar.nanos - process.lastNanos;
     process.lastNanos = grammar.nanos;
     process.lastLine = lineNumber;
-    process.processors = grammar.get('gomaxprocs');
+    process.processors = grammar.gomaxprocs;
     process.samples++;
     process.lastSample = ++this.samples;
     if (atNanos !== null) {
@@ -185,7 +185,9 @@ export class SchedReader {
   }
 
   private processOf(line: SchedLine): SchedProcess | null {
-    this.open = this.open.filter(({ lastSample }) => this.samples - lastSample < samplesUntilEnded);
+    if (this.open.length > 1) {
+      this.open = this.open.filter(({ lastSample }) => this.samples - lastSample < samplesUntilEnded);
+    }
     const newest = this.processes[this.processes.length - 1];
     let best: SchedProcess | null = null;
     let bestMisfit = Infinity;
@@ -195,7 +197,7 @@ export class SchedReader {
       if (gap <= 0) continue;
       const misfit =
         Math.abs(gap - process.periodNanos) +
-        (process.processors === line.get('gomaxprocs') ? 0 : 1e18) +
+        (process.processors === line.gomaxprocs ? 0 : 1e18) +
         (process.lastLine < newest.firstLine ? 1e16 : 0);
       if (misfit < bestMisfit) {
         best = process;
