@@ -1,4 +1,5 @@
 import { ascii, indexOf, isDigit, startsWith } from '../log/ascii.js';
+import { Extent } from '../log/extent.js';
 import type { LogLimits } from '../log/limits.js';
 import { LossLedger } from '../log/losses.js';
 import { findGlued } from '../log/glued.js';
@@ -38,10 +39,7 @@ export class GcReader {
   private repaired = 0;
   private periodic = 0;
   private skipped = 0;
-  private firstLine = 0;
-  private lastLine = 0;
-  private firstAtNanos: bigint | null = null;
-  private lastAtNanos: bigint | null = null;
+  private readonly extent = new Extent();
 
   /** `nearNanos` gives the time of a neighbouring line, not later, for lines that have none of their own. */
   constructor(
@@ -110,13 +108,14 @@ export class GcReader {
 
   /** Whether anything was seen that only a Go runtime prints. */
   get found(): boolean {
-    return this.firstLine > 0;
+    return this.extent.firstLine > 0;
   }
 
   /** What was found; null if nothing was. `startedAt` says when the runtime of a lifetime started. */
   result(startedAt: (lifetime: number, of: GcLifetimes) => bigint | null): GcTrace | null {
     if (!this.found) return null;
-    const { lifetimes, repaired, periodic, skipped, firstLine, lastLine, firstAtNanos, lastAtNanos } = this;
+    const { lifetimes, repaired, periodic, skipped } = this;
+    const { firstLine, lastLine, firstAtNanos, lastAtNanos } = this.extent;
     const { cycles, missing } = lifetimes;
     return {
       ...lifetimes.toColumns(startedAt),
@@ -136,17 +135,8 @@ export class GcReader {
   }
 
   private record(atNanos: bigint | null, lineNumber: number): void {
-    this.seen(atNanos, lineNumber);
+    this.extent.add(atNanos, lineNumber);
     this.lifetimes.add(this.grammar, atNanos, lineNumber, atNanos === null ? this.nearNanos() : null);
-  }
-
-  private seen(atNanos: bigint | null, lineNumber: number): void {
-    if (this.firstLine === 0) {
-      this.firstLine = lineNumber;
-      this.firstAtNanos = atNanos;
-    }
-    this.lastLine = lineNumber;
-    if (atNanos !== null) this.lastAtNanos = atNanos;
   }
 
   private takeTorn(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null, lineNumber: number): void {
@@ -175,7 +165,7 @@ export class GcReader {
       this.record(atNanos, lineNumber);
       if (complete < bytes.length) this.foreign(bytes, complete, bytes.length, atNanos, lineNumber);
     } else if (numberAndTime(bytes)) {
-      this.seen(atNanos, lineNumber);
+      this.extent.add(atNanos, lineNumber);
       this.losses.add(reason, lineNumber);
     } else {
       this.foreign(bytes, 0, bytes.length, atNanos, lineNumber);
@@ -187,31 +177,31 @@ export class GcReader {
       case 103: // gc1(1): …
         if (!isOldGcLine(bytes, start, end)) break;
         this.losses.add('old-format', lineNumber);
-        this.seen(atNanos, lineNumber);
+        this.extent.add(atNanos, lineNumber);
         return true;
       case 71: // GC forced
         if (end - start !== gcForced.length || !startsWith(bytes, start, end, gcForced)) break;
         this.periodic++;
-        this.seen(atNanos, lineNumber);
+        this.extent.add(atNanos, lineNumber);
         return true;
       case 112: // pacer: …
         if (!startsWith(bytes, start, end, pacer)) break;
         this.skipped++;
-        this.seen(atNanos, lineNumber);
+        this.extent.add(atNanos, lineNumber);
         return true;
       case 115: // scav …, scvg…, scan: …
         if (this.scavenges.line(bytes, start, end, atNanos, lineNumber)) {
-          this.seen(atNanos, lineNumber);
+          this.extent.add(atNanos, lineNumber);
           return true;
         }
         if (!startsWith(bytes, start, end, scan) || !this.found) break;
         this.skipped++;
-        this.seen(atNanos, lineNumber);
+        this.extent.add(atNanos, lineNumber);
         return true;
       case 105: // init package @0.1 ms, 0.006 ms clock, …
         if (!startsWith(bytes, start, end, init) || indexOf(bytes, start, end, initClock) < 0) break;
         this.skipped++;
-        this.seen(atNanos, lineNumber);
+        this.extent.add(atNanos, lineNumber);
         return true;
     }
     if (bytes[end - 1] !== letterP && bytes[end - 1] !== 41) return false;
@@ -220,7 +210,7 @@ export class GcReader {
     if (findGlued(bytes, start, end) >= 0) return false;
     // The rest of a line whose beginning is nowhere.
     this.losses.add('torn', lineNumber);
-    this.seen(atNanos, lineNumber);
+    this.extent.add(atNanos, lineNumber);
     return true;
   }
 }

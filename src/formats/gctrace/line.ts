@@ -1,4 +1,5 @@
 import { ascii, isDigit, startsWith } from '../log/ascii.js';
+import { LineCursor } from '../log/line-cursor.js';
 
 const gc = ascii('gc ');
 const at = ascii(' @');
@@ -27,7 +28,7 @@ export const gcLineBytes = 512;
  * One object reads line after line; its fields hold the last one that was read whole. The grammar is the exact form
  * that Go prints, because a line that other output was written into is put together again by trying where it fits.
  */
-export class GcLine {
+export class GcLine extends LineCursor {
   number = 0;
   startNanos = 0;
   cpuPercent = 0;
@@ -51,20 +52,12 @@ export class GcLine {
   globalsBytes = Number.NaN;
   processors = 0;
 
-  /** After `match`: the first byte that does not fit; the end if all of it does, as far as it goes. */
-  reached = 0;
   /** After `match`: where the line could have ended before ` (forced)`, or -1 if it was not complete by then. */
   complete = -1;
 
-  private bytes: Uint8Array = new Uint8Array(0);
-  private end = 0;
-  private value = 0;
-
   /** Whether `bytes[start, end)` is such a line and nothing else. */
   match(bytes: Uint8Array, start: number, end: number): boolean {
-    this.bytes = bytes;
-    this.end = end;
-    this.reached = start;
+    this.begin(bytes, start, end);
     this.complete = -1;
     return end - start <= gcLineBytes ? this.whole() : (this.whole(), false);
   }
@@ -145,35 +138,6 @@ export class GcLine {
     if (this.peek(0) !== expected) return false;
     this.reached++;
     return true;
-  }
-
-  private literal(text: Uint8Array): boolean {
-    const { bytes, end } = this;
-    let here = this.reached;
-    for (let i = 0; i < text.length; i++, here++) {
-      if (here >= end || bytes[here] !== text[i]) {
-        this.reached = here;
-        return false;
-      }
-    }
-    this.reached = here;
-    return true;
-  }
-
-  /** Decimal digits, without needless zeros. */
-  private integer(): boolean {
-    const { bytes, end, reached: start } = this;
-    let here = start;
-    let value = 0;
-    while (here < end && here - start < 15) {
-      const digit = bytes[here] - 48;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-      here++;
-    }
-    this.reached = here;
-    this.value = value;
-    return here > start && (bytes[start] !== 48 || here === start + 1);
   }
 
   /** `12.345`, into nanoseconds. */

@@ -1,4 +1,5 @@
 import { ascii, startsWith } from '../log/ascii.js';
+import { LineCursor } from '../log/line-cursor.js';
 
 const sched = ascii('SCHED ');
 const millis = ascii('ms:');
@@ -36,22 +37,18 @@ const keyLength = 32;
  *
  * One object reads line after line; its fields hold the last one that was read whole.
  */
-export class SchedLine {
+export class SchedLine extends LineCursor {
   nanos = 0;
   /** Lengths of the local run queues, `queueCount` of them. */
   readonly queues: Float64Array;
   queueCount = 0;
   readonly ticks: Float64Array;
   tickCount = 0;
-  /** After `match`: the first byte that does not fit; the end if all of it does, as far as it goes. */
-  reached = 0;
   private readonly values = new Float64Array(keys.length);
-  private bytes: Uint8Array = new Uint8Array(0);
-  private end = 0;
-  private value = 0;
   private spaced = false;
 
   constructor(processors: number) {
+    super();
     this.queues = new Float64Array(processors);
     this.ticks = new Float64Array(processors);
   }
@@ -98,9 +95,7 @@ export class SchedLine {
 
   /** Whether `bytes[start, end)` is such a line and nothing else. */
   match(bytes: Uint8Array, start: number, end: number): boolean {
-    this.bytes = bytes;
-    this.end = end;
-    this.reached = start;
+    this.begin(bytes, start, end);
     this.queueCount = this.tickCount = 0;
     this.values.fill(Number.NaN);
     if (!this.literal(sched) || !this.integer() || this.value > 9e9) return false;
@@ -181,33 +176,5 @@ export class SchedLine {
       return count;
     }
     return -1;
-  }
-
-  private literal(text: Uint8Array): boolean {
-    const { bytes, end } = this;
-    let here = this.reached;
-    for (let i = 0; i < text.length; i++, here++) {
-      if (here >= end || bytes[here] !== text[i]) {
-        this.reached = here;
-        return false;
-      }
-    }
-    this.reached = here;
-    return true;
-  }
-
-  private integer(): boolean {
-    const { bytes, end, reached: start } = this;
-    let here = start;
-    let value = 0;
-    while (here < end && here - start < 15) {
-      const digit = bytes[here] - 48;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-      here++;
-    }
-    this.reached = here;
-    this.value = value;
-    return here > start;
   }
 }

@@ -1,4 +1,5 @@
 import { ascii, startsWith } from '../log/ascii.js';
+import { Extent } from '../log/extent.js';
 import type { LogLimits } from '../log/limits.js';
 import { LossLedger } from '../log/losses.js';
 import { RowBudget } from '../log/merging-rows.js';
@@ -49,10 +50,7 @@ export class SchedReader {
   private open: SchedProcess[] = [];
   private samples = 0;
   private repaired = 0;
-  private firstLine = 0;
-  private lastLine = 0;
-  private firstAtNanos: bigint | null = null;
-  private lastAtNanos: bigint | null = null;
+  private readonly extent = new Extent();
 
   constructor(
     private readonly limits: LogLimits,
@@ -80,7 +78,7 @@ export class SchedReader {
   }
 
   get found(): boolean {
-    return this.firstLine > 0;
+    return this.extent.firstLine > 0;
   }
 
   /** Takes the line if it is its own, or what may be part of one. */
@@ -96,7 +94,7 @@ export class SchedReader {
       if (!this.torn.wait()) this.giveUp('torn');
     }
     if (!this.detail.line(bytes, start, end, lineNumber)) return false;
-    this.seen(atNanos, lineNumber);
+    this.extent.add(atNanos, lineNumber);
     return true;
   }
 
@@ -113,7 +111,8 @@ export class SchedReader {
       row += rows.length;
       return { firstRow, endRow: row, samples, firstLine, lastLine, startedAtNanos: startedAt(index) };
     });
-    const { samples, repaired, detail, firstLine, lastLine, firstAtNanos, lastAtNanos } = this;
+    const { samples, repaired, detail } = this;
+    const { firstLine, lastLine, firstAtNanos, lastAtNanos } = this.extent;
     const { processorLines, threadLines, goroutineLines } = detail;
     return {
       lifetimes,
@@ -129,15 +128,6 @@ export class SchedReader {
     };
   }
 
-  private seen(atNanos: bigint | null, lineNumber: number): void {
-    if (this.firstLine === 0) {
-      this.firstLine = lineNumber;
-      this.firstAtNanos = atNanos;
-    }
-    this.lastLine = lineNumber;
-    if (atNanos !== null) this.lastAtNanos = atNanos;
-  }
-
   private giveUp(reason: 'torn' | 'cut'): void {
     const { torn } = this;
     const bytes = torn.bytes.slice();
@@ -146,7 +136,7 @@ export class SchedReader {
     let at = sched.length;
     while (at < bytes.length && bytes[at] >= 48 && bytes[at] <= 57) at++;
     if (at > sched.length && (at === bytes.length || startsWith(bytes, at, bytes.length, millis))) {
-      this.seen(atNanos, lineNumber);
+      this.extent.add(atNanos, lineNumber);
       this.losses.add(reason, lineNumber);
       // Its tables are of a moment that is not known.
       this.detail.begin(false, lineNumber, 0, 0, null);
@@ -156,7 +146,7 @@ export class SchedReader {
   }
 
   private record(atNanos: bigint | null, lineNumber: number): void {
-    this.seen(atNanos, lineNumber);
+    this.extent.add(atNanos, lineNumber);
     const { grammar } = this;
     const process = this.processOf(grammar) ?? this.begin(lineNumber);
     if (process === null) {
