@@ -193,6 +193,7 @@ class Table {
 class Reasons {
   readonly list: string[] = [];
   private readonly byText = new Map<string, number>();
+  private readonly byHash = new Map<number, number>();
 
   constructor(
     private readonly limit: number,
@@ -202,10 +203,23 @@ class Reasons {
   /** The index in `list`, or -1 if there are too many different ones. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     const last = Math.min(end, start + this.longest);
-    if (start === last) return this.index('');
+    let hash = last - start;
+    for (let at = start; at < last; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+    // Nearly all are known: then no string is made.
+    const seen = this.byHash.get(hash);
+    if (seen !== undefined && this.isAt(seen, bytes, start, last)) return seen;
     let text = '';
     for (let at = start; at < last; at++) text += String.fromCharCode(bytes[at]);
-    return this.index(text);
+    const index = this.index(text);
+    if (index >= 0) this.byHash.set(hash, index);
+    return index;
+  }
+
+  private isAt(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const text = this.list[index];
+    if (text.length !== end - start) return false;
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
+    return true;
   }
 
   private index(text: string): number {
