@@ -135,7 +135,7 @@ function workers(cpu: NonNullable<GcPhase['cpu']>): string {
   return `assists ${nanos(cpu.assistNanos)}, workers ${nanos(cpu.backgroundNanos)}, idle ${nanos(cpu.idleNanos)}`;
 }
 
-function answer(log: GoLog<never>, trace: GcTrace, options: GcOptions, cycle: number | null) {
+function answer(log: GoLog, trace: GcTrace, options: GcOptions, cycle: number | null) {
   return {
     ...logAnswer(log),
     counts: trace.counts,

@@ -26,7 +26,12 @@ export function parseBytes(
   origin: string,
   declaredKind?: ParsedPart['kind'],
 ): readonly ParsedPart[] {
-  const request = { contentEncoding: 'identity', declaredKind: declaredKind ?? null, declaredDelta: null } as const;
+  const request = {
+    contentEncoding: 'identity',
+    declaredKind: declaredKind ?? null,
+    declaredDelta: null,
+    aroundNanos: BigInt(Date.now()) * 1_000_000n,
+  } as const;
   try {
     return parse(bytes, request, { budget: defaultBudget, inflate: inflateNatively });
   } catch (error) {

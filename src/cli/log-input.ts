@@ -22,7 +22,7 @@ export interface LogOptions {
 const chunkBytes = 1 << 20;
 
 /** Reads a log of any length from a file, or from standard input ("-"); one layer of gzip is taken off on the way. */
-export async function readLog(path: string, options: LogOptions): Promise<GoLog<never>> {
+export async function readLog(path: string, options: LogOptions): Promise<GoLog> {
   const capturedAtNanos = options.capturedAt === undefined ? lastWritten(path) : time(options.capturedAt);
   const reader = new GoLogReader({
     capturedAtNanos,

@@ -37,7 +37,7 @@ const reasons: Record<LogLoss['code'], string> = {
 };
 
 /** What the JSON answers say of the log itself. */
-export function logAnswer(log: GoLog<unknown>) {
+export function logAnswer(log: GoLog) {
   return {
     lines: log.lines,
     wrappers: log.wrappers,

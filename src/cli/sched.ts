@@ -101,7 +101,7 @@ function range({ min, max }: Spread): string {
   return min === max ? String(min) : `${min} to ${max}`;
 }
 
-function answer(log: GoLog<never>, trace: SchedTrace, options: LogOptions) {
+function answer(log: GoLog, trace: SchedTrace, options: LogOptions) {
   const { detail } = trace;
   return {
     ...logAnswer(log),

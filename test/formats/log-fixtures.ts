@@ -37,13 +37,13 @@ function logsIn(folder: string): LogFixture[] {
     .map((name) => ({ name, bytes: readFileSync(join(folder, name)) }));
 }
 
-export function readLog<Dump = never>(
+export function readLog(
   text: Uint8Array | string,
-  options: GoLogOptions<Dump> = {},
+  options: GoLogOptions = {},
   chunkSizes: () => number = () => Infinity,
-): GoLog<Dump> {
+): GoLog {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
-  const reader = new GoLogReader<Dump>(options);
+  const reader = new GoLogReader(options);
   for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + chunkSizes());
     // A copy, as a stream gives it: nothing may look beyond its chunk.

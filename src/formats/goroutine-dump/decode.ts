@@ -118,8 +118,13 @@ export class GoroutineDumpReader implements LineSink {
     this.#frames = new Int32Array(limits.stackDepth + 1);
   }
 
-  line(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null): void {
-    this.#lineNumber++;
+  get found(): boolean {
+    return this.#dumps.length > 0;
+  }
+
+  /** `lineNumber` where the lines are some of those of a larger text. */
+  line(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null, lineNumber = this.#lineNumber + 1): void {
+    this.#lineNumber = lineNumber;
     this.#lineTime = atNanos;
     let from = start;
     if (this.#prefix.length > 0) {

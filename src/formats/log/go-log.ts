@@ -12,20 +12,17 @@ import { UnwrapLines } from './unwrap.js';
 import type { WrapperName } from './wrappers.js';
 
 /**
- * Reads one dump of goroutines. It gets the line that begins it and then every line that is not one of the garbage
- * collector or the scheduler. When a line is none of its own any more, it sets `ended` during that call: the line is
- * then taken for an ordinary one, and the next dump gets a reader of its own. `end` is called once, also after `ended`.
+ * Gets every line that is not one of the garbage collector or the scheduler, without what wraps it: a reader of goroutine
+ * dumps. `lineNumber` is that of the log, from 1.
  */
-export interface DumpReader<Dump> extends LineSink {
-  readonly ended: boolean;
-  /** Asked after `end`. Null if it was no dump after all. */
-  result(): Dump | null;
+export interface OtherLines {
+  line(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null, lineNumber: number): void;
+  end(cut: boolean): void;
+  /** Whether it has found a dump: then the log is of a Go process. */
+  readonly found: boolean;
 }
 
-/** `line` is the number of the line that begins the dump, from 1. */
-export type DumpReaderFactory<Dump> = (line: number, atNanos: bigint | null) => DumpReader<Dump>;
-
-export interface GoLogOptions<Dump> {
+export interface GoLogOptions {
   readonly limits?: LogLimits;
   /** When the log was captured, Unix nanoseconds: gives times without a year theirs, and is the time of the last line
    * where nothing else is known. */
@@ -34,7 +31,7 @@ export interface GoLogOptions<Dump> {
   readonly processStartNanos?: bigint;
   /** The zone of times in the log that do not name theirs, in minutes east of UTC. */
   readonly utcOffsetMinutes?: number;
-  readonly dumps?: DumpReaderFactory<Dump>;
+  readonly others?: OtherLines;
 }
 
 /**
@@ -46,19 +43,12 @@ export interface GoLogOptions<Dump> {
  */
 export type LogClock = 'line-times' | 'process-start' | 'capture' | 'none';
 
-export interface FoundDump<Dump> {
-  readonly dump: Dump;
-  readonly firstLine: number;
-  readonly lastLine: number;
-  readonly firstAtNanos: bigint | null;
-  readonly lastAtNanos: bigint | null;
-}
-
 /** What was found in a log; a part that is not there is null. */
-export interface GoLog<Dump> {
+export interface GoLog {
   readonly gctrace: GcTrace | null;
   readonly schedtrace: SchedTrace | null;
-  readonly dumps: readonly FoundDump<Dump>[];
+  /** Whether a dump of goroutines begins somewhere. */
+  readonly dumpSeen: boolean;
   readonly clock: LogClock;
   /** What stood around the lines, from the outside to the inside. */
   readonly wrappers: readonly WrapperName[];
@@ -69,33 +59,27 @@ export interface GoLog<Dump> {
   readonly cut: boolean;
   readonly firstAtNanos: bigint | null;
   readonly lastAtNanos: bigint | null;
-  /** Dumps that were not read because there were too many, with the line numbers of the first. */
-  readonly skippedDumps: number;
 }
 
 /**
  * Reads the log of a Go process in one pass, in chunks of any size: takes off what wraps the lines, and finds what the
- * garbage collector and the scheduler print, and dumps of goroutines. Memory is bounded by `LogLimits` whatever the
+ * garbage collector and the scheduler print; all other lines are handed on. Memory is bounded by `LogLimits` whatever the
  * length; where chunks are cut makes no difference.
  */
-export class GoLogReader<Dump = never> {
-  private readonly limits: LogLimits;
+export class GoLogReader {
   private readonly splitter: LineSplitter;
   private readonly outer: UnwrapLines;
   private readonly inner: UnwrapLines;
   private readonly gc: GcReader;
   private readonly sched: SchedReader;
-  private readonly dumps: FoundDump<Dump>[] = [];
-  private open: OpenDump<Dump> | null = null;
-  private skippedDumps = 0;
   private dumpSeen = false;
   private firstAtNanos: bigint | null = null;
   private lastAtNanos: bigint | null = null;
   private timesSeen = false;
   private cut = false;
 
-  constructor(private readonly options: GoLogOptions<Dump> = {}) {
-    const limits = (this.limits = options.limits ?? defaultLogLimits);
+  constructor(private readonly options: GoLogOptions = {}) {
+    const limits = options.limits ?? defaultLogLimits;
     const near = (): bigint | null => this.lastAtNanos;
     const behindGc = this.behindGc.bind(this);
     this.sched = new SchedReader(limits, this.behindSched.bind(this), near);
@@ -132,12 +116,13 @@ export class GoLogReader<Dump = never> {
    *
    * @throws {FormatError} `unrecognized` if no line is of a Go process; nothing else
    */
-  end(): GoLog<Dump> {
+  end(): GoLog {
     this.splitter.end();
     this.gc.end(this.cut);
     this.sched.end(this.cut);
-    this.closeDump(this.cut);
-    if (!this.gc.found && !this.sched.found && !this.dumpSeen) {
+    this.options.others?.end(this.cut);
+    const dumpFound = this.dumpSeen || this.options.others?.found === true;
+    if (!this.gc.found && !this.sched.found && !dumpFound) {
       throw new FormatError(
         'unrecognized',
         `none of ${this.splitter.lineNumber} lines is a GC trace, a scheduler trace or a goroutine dump of a Go process`,
@@ -152,7 +137,7 @@ export class GoLogReader<Dump = never> {
         const { processes } = this.sched;
         return this.startOf(clock, processes, index, processes[index].lastNanos);
       }),
-      dumps: this.dumps,
+      dumpSeen: dumpFound,
       clock,
       wrappers: [this.outer.wrapper, this.inner.wrapper].filter((name) => name !== null),
       lines: this.splitter.lineNumber,
@@ -160,7 +145,6 @@ export class GoLogReader<Dump = never> {
       cut: this.cut,
       firstAtNanos: this.firstAtNanos,
       lastAtNanos: this.lastAtNanos,
-      skippedDumps: this.skippedDumps,
     };
   }
 
@@ -190,36 +174,8 @@ export class GoLogReader<Dump = never> {
   }
 
   private other(bytes: Uint8Array, start: number, end: number, atNanos: bigint | null, line: number): void {
-    if (this.open !== null) {
-      const { reader } = this.open;
-      reader.line(bytes, start, end, atNanos);
-      if (!reader.ended) {
-        this.open.lastLine = line;
-        this.open.lastAtNanos = atNanos ?? this.open.lastAtNanos;
-        return;
-      }
-      this.closeDump(false);
-    }
-    if (!beginsDump(bytes, start, end)) return;
-    this.dumpSeen = true;
-    if (this.options.dumps === undefined) return;
-    if (this.dumps.length >= this.limits.dumps) {
-      this.skippedDumps++;
-      return;
-    }
-    const reader = this.options.dumps(line, atNanos);
-    this.open = { reader, firstLine: line, lastLine: line, firstAtNanos: atNanos, lastAtNanos: atNanos };
-    reader.line(bytes, start, end, atNanos);
-    if (reader.ended) this.closeDump(false);
-  }
-
-  private closeDump(cut: boolean): void {
-    if (this.open === null) return;
-    const { reader, ...where } = this.open;
-    this.open = null;
-    reader.end(cut);
-    const dump = reader.result();
-    if (dump !== null) this.dumps.push({ dump, ...where });
+    this.dumpSeen ||= beginsDump(bytes, start, end);
+    this.options.others?.line(bytes, start, end, atNanos, line);
   }
 
   private clock(): LogClock {
@@ -247,12 +203,4 @@ export class GoLogReader<Dump = never> {
         return null;
     }
   }
-}
-
-interface OpenDump<Dump> {
-  readonly reader: DumpReader<Dump>;
-  readonly firstLine: number;
-  lastLine: number;
-  readonly firstAtNanos: bigint | null;
-  lastAtNanos: bigint | null;
 }

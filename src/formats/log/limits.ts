@@ -27,8 +27,6 @@ export interface LogLimits {
   readonly waitReasons: number;
   /** Bytes of a wait reason or of the reason not to be preempted. */
   readonly reasonBytes: number;
-  /** Goroutine dumps handed on; the lines of further ones are ordinary lines. */
-  readonly dumps: number;
   /** Line numbers kept of each kind of loss; all are counted. */
   readonly lossLines: number;
 }
@@ -50,6 +48,5 @@ export const defaultLogLimits: LogLimits = {
   blockRows: 100_000,
   waitReasons: 512,
   reasonBytes: 128,
-  dumps: 1_000,
   lossLines: 100,
 };
