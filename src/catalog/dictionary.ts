@@ -33,8 +33,8 @@ const noPartition = '23514';
  *   1. locks the service's symbol head, then the month's stack head: always in this order, so growth of one service
  *      takes turns and cannot deadlock, whatever is new in whichever order;
  *   2. catches up with the blocks that others have added meanwhile;
- *   3. adds at most one block of symbols and one of stacks, or, when many small blocks have gathered at the end, puts
- *      one in place of them all, which changes no number;
+ *   3. adds at most one block of symbols and one of stacks, however many profiles there are, or, when many small blocks
+ *      have gathered at the end, puts one in place of them all, which changes no number;
  *   4. commits; only then does memory learn what is new.
  *
  * Readers lock nothing.
@@ -51,21 +51,28 @@ export class Dictionary {
 
   /**
    * @param month its first day, '2026-11-01'; afterwards it has its partitions
+   * @param profiles of which all that is new is added at once
+   * @returns as many as profiles, in their order
    * @throws DamagedBlockError
    */
-  async resolve(tenantId: TenantId, serviceId: string, month: string, stacks: StackProfile): Promise<ResolvedStacks> {
+  async resolve(
+    tenantId: TenantId,
+    serviceId: string,
+    month: string,
+    profiles: readonly StackProfile[],
+  ): Promise<ResolvedStacks[]> {
     const known =
       this.store.cached(tenantId, serviceId, month) ??
       (await this.db.readTenant(tenantId, (tx) => this.store.open(tx, tenantId, serviceId, month)));
-    const first = known && this.placeIn(known, stacks);
+    const first = known && this.placeIn(known, profiles);
     if (first && addsNothing(first.placement)) return resolved(first);
     await this.ensureMonth(tenantId, month);
     return this.inTurn(`${tenantId}/${serviceId}`, async () => {
       // Whoever had the turn before may have added the same: snapshots of one service resemble each other.
       const cached = this.store.cached(tenantId, serviceId, month);
-      const second = cached && (first && isCurrent(first, cached) ? first : this.placeIn(cached, stacks));
+      const second = cached && (first && isCurrent(first, cached) ? first : this.placeIn(cached, profiles));
       if (second && addsNothing(second.placement)) return resolved(second);
-      return this.grow(tenantId, serviceId, month, stacks, second);
+      return this.grow(tenantId, serviceId, month, profiles, second);
     });
   }
 
@@ -86,15 +93,15 @@ export class Dictionary {
     tenantId: TenantId,
     serviceId: string,
     month: string,
-    stacks: StackProfile,
+    profiles: readonly StackProfile[],
     attempt: PlacedStacks | null,
-  ): Promise<ResolvedStacks> {
+  ): Promise<ResolvedStacks[]> {
     const placed = await this.db
       .withTenant(tenantId, async (tx) => {
         await lockHeads(tx, tenantId, serviceId, month);
         const dictionary = await this.store.open(tx, tenantId, serviceId, month);
         if (dictionary === null) throw new DamagedBlockError('a head that was locked is gone');
-        const placed = attempt && isCurrent(attempt, dictionary) ? attempt : this.placeIn(dictionary, stacks);
+        const placed = attempt && isCurrent(attempt, dictionary) ? attempt : this.placeIn(dictionary, profiles);
         await addSymbols(tx, tenantId, serviceId, dictionary, placed.placement);
         await addStacks(tx, tenantId, serviceId, month, dictionary, placed.placement);
         return placed;
@@ -110,9 +117,9 @@ export class Dictionary {
     return resolved(placed);
   }
 
-  private placeIn(dictionary: MonthDictionary, stacks: StackProfile): PlacedStacks {
+  private placeIn(dictionary: MonthDictionary, profiles: readonly StackProfile[]): PlacedStacks {
     const before = { symbols: dictionary.symbols.counts, nodes: dictionary.tree.size };
-    return { dictionary, before, placement: place(dictionary.symbols, dictionary.tree, stacks, this.capacity) };
+    return { dictionary, before, placement: place(dictionary.symbols, dictionary.tree, profiles, this.capacity) };
   }
 
   /** Growth of one service by this process, one at a time: to wait for the lock would take a connection from others. */
@@ -155,8 +162,8 @@ function addsNothing({ symbols, tree }: Placement): boolean {
   return symbols.frameLine.length === 0 && tree.parent.length === 0;
 }
 
-function resolved({ placement: { nodes, folded }, dictionary: { incarnation } }: PlacedStacks): ResolvedStacks {
-  return { nodes, folded, incarnation };
+function resolved({ placement, dictionary: { incarnation } }: PlacedStacks): ResolvedStacks[] {
+  return placement.placed.map((profile) => ({ ...profile, incarnation }));
 }
 
 /** Each statement makes the head if there is none, and locks it in either case. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Dictionary } from '../../src/catalog/dictionary.js';
-import { indexPart, type PartContent, type RecordedUpload } from '../../src/catalog/index-part.js';
-import { partId, recordParts, StaleDictionaryError } from '../../src/catalog/record.js';
+import { indexUploads, type PartContent, type RecordedUpload } from '../../src/catalog/index-part.js';
+import { partId, recordUploads, StaleDictionaryError } from '../../src/catalog/record.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import { capturedAt } from '../../src/catalog/captured-at.js';
 import type { TenantId } from '../../src/platform/database.js';
@@ -206,12 +206,12 @@ describe('recording an upload', () => {
   it('is refused when the month’s dictionary was dropped meanwhile, and succeeds when indexed again', async () => {
     const [instanceId] = service.instanceIds;
     const inserted = await insertUpload(test.db, tenantId, { serviceId: service.serviceId, instanceId });
-    const part = await indexPart(dictionary, tenantId, inserted, heap());
+    const indexed = await indexUploads(dictionary, tenantId, [{ upload: inserted, parts: [heap()] }]);
     await test.db.withTenant(tenantId, async (tx) => {
       await tx.query('delete from stack_block where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
       await tx.query('delete from stack_head where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
     });
-    await expect(test.db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, inserted, [part]))).rejects.toThrow(
+    await expect(test.db.withTenant(tenantId, (tx) => recordUploads(tx, tenantId, indexed))).rejects.toThrow(
       StaleDictionaryError,
     );
     expect(await vectors()).toEqual([]);
