@@ -2,7 +2,7 @@ import { groupSums } from '../analysis/grouping.js';
 import type { StackProfile } from '../analysis/stack-profile.js';
 import { hourOf } from '../analysis/timeline.js';
 import type { Clock } from '../platform/clock.js';
-import { asTenantId, type Database, type TenantId, type Tx } from '../platform/database.js';
+import { asTenantId, type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { monthOf } from './captured-at.js';
 import { sumUpHour, type HourRollup, type RollupSnapshot } from './rollup-hour.js';
 import { writeRollups } from './rollups.js';
@@ -203,7 +203,9 @@ export async function markLateArrivals(tx: Tx, tenantId: TenantId, arrivals: rea
     arrivals.map(({ capturedAt }) => capturedAt),
   ];
   for (;;) {
-    const heads: unknown[] = await tx.query(
+    const heads: unknown[] = await prepared(
+      tx,
+
       `with arrival as (
          select * from unnest($2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[]) a (service_id, kind, instance_id, at)
        ), head as materialized (

@@ -1,5 +1,5 @@
 import type { StackProfile } from '../analysis/stack-profile.js';
-import type { Database, TenantId, Tx } from '../platform/database.js';
+import { type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { DamagedBlockError } from './block.js';
 import { type DictionaryCapacity, type Placement, place } from './placement.js';
 import type { SymbolCounts } from './service-symbols.js';
@@ -168,12 +168,14 @@ function resolved({ placement, dictionary: { incarnation } }: PlacedStacks): Res
 
 /** Each statement makes the head if there is none, and locks it in either case. */
 async function lockHeads(tx: Tx, tenantId: TenantId, serviceId: string, month: string): Promise<void> {
-  await tx.query(
+  await prepared(
+    tx,
     `insert into symbol_head (tenant_id, service_id) values ($1, $2)
      on conflict (tenant_id, service_id) do update set frames = symbol_head.frames`,
     [tenantId, serviceId],
   );
-  await tx.query(
+  await prepared(
+    tx,
     `insert into stack_head (tenant_id, service_id, month) values ($1, $2, $3)
      on conflict (tenant_id, service_id, month) do update set nodes = stack_head.nodes`,
     [tenantId, serviceId, month],
@@ -194,7 +196,8 @@ async function addSymbols(
     files: counts.files + added.files.length,
     frames: counts.frames + added.frameLine.length,
   };
-  const tail = await tx.query<{ first_function: number; first_file: number; first_frame: number; entries: number }[]>(
+  const tail = await prepared<{ first_function: number; first_file: number; first_frame: number; entries: number }[]>(
+    tx,
     `select first_function, first_file, first_frame, functions + files + frames as entries
        from symbol_block where tenant_id = $1 and service_id = $2 order by first_frame desc limit $3`,
     [tenantId, serviceId, mergedBlocks - 1],
@@ -218,7 +221,8 @@ async function addSymbols(
       first.frames,
     ]);
   }
-  await tx.query(
+  await prepared(
+    tx,
     `insert into symbol_block (tenant_id, service_id, first_function, first_file, first_frame, functions, files, frames, data)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
@@ -233,7 +237,8 @@ async function addSymbols(
       await encodeSymbolBlock(block),
     ],
   );
-  await tx.query(
+  await prepared(
+    tx,
     'update symbol_head set functions = $3, files = $4, frames = $5 where tenant_id = $1 and service_id = $2',
     [tenantId, serviceId, after.functions, after.files, after.frames],
   );
@@ -249,7 +254,8 @@ async function addStacks(
 ): Promise<void> {
   if (added.parent.length === 0) return;
   const after = known.size + added.parent.length;
-  const tail = await tx.query<{ first_node: number; entries: number }[]>(
+  const tail = await prepared<{ first_node: number; entries: number }[]>(
+    tx,
     `select first_node, nodes as entries from stack_block
       where tenant_id = $1 and service_id = $2 and month = $3 order by first_node desc limit $4`,
     [tenantId, serviceId, month, mergedBlocks - 1],
@@ -266,11 +272,12 @@ async function addStacks(
       [tenantId, serviceId, month, first],
     );
   }
-  await tx.query(
+  await prepared(
+    tx,
     `insert into stack_block (tenant_id, service_id, month, first_node, nodes, data) values ($1, $2, $3, $4, $5, $6)`,
     [tenantId, serviceId, month, first, after - first, await encodeStackBlock(first, parent, frame)],
   );
-  await tx.query('update stack_head set nodes = $4 where tenant_id = $1 and service_id = $2 and month = $3', [
+  await prepared(tx, 'update stack_head set nodes = $4 where tenant_id = $1 and service_id = $2 and month = $3', [
     tenantId,
     serviceId,
     month,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TenantId, Tx } from '../platform/database.js';
+import { prepared, type TenantId, type Tx } from '../platform/database.js';
 import { type Arrival, markLateArrivals } from './compaction.js';
 import type { IndexedPart, IndexedUpload, RecordedUpload } from './index-part.js';
 
@@ -49,7 +49,8 @@ interface PartRow {
 export async function recordUploads(tx: Tx, tenantId: TenantId, uploads: readonly IndexedUpload[]): Promise<void> {
   const empty = uploads.find(({ parts }) => parts.length === 0);
   if (empty) throw new RangeError('an upload without parts');
-  const earlier = await tx.query<EarlierPart[]>(
+  const earlier = await prepared<EarlierPart[]>(
+    tx,
     `select upload_id, snapshot_id, part, kind, sample_types <> '[]' as has_vector,
             to_char(captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at
        from snapshot where tenant_id = $1 and upload_id = any($2::uuid[]) order by upload_id, part for update`,
@@ -97,7 +98,8 @@ async function holdDictionaries(tx: Tx, tenantId: TenantId, uploads: readonly In
       else needed.set(`${serviceId} ${month}`, { serviceId, month, parts: [part] });
     }
   }
-  const heads = await tx.query<{ service_id: string; month: string; incarnation: string }[]>(
+  const heads = await prepared<{ service_id: string; month: string; incarnation: string }[]>(
+    tx,
     `select h.service_id, h.month, h.incarnation
        from unnest($2::bigint[], $3::date[]) n (service_id, month)
        join stack_head h on h.tenant_id = $1 and h.service_id = n.service_id and h.month = n.month
@@ -170,7 +172,8 @@ async function recordBuild(
   { first, last }: Seen,
 ): Promise<string> {
   for (;;) {
-    const [row] = await tx.query<{ build_id: string }[]>(
+    const [row] = await prepared<{ build_id: string }[]>(
+      tx,
       `with known as (
          select build_id, first_seen, last_seen from build
           where tenant_id = $1 and service_id = $2 and version = $3 and git_sha = $4 and ci_build = $5
@@ -216,7 +219,8 @@ function seenBy(uploads: readonly IndexedUpload[], keyOf: (upload: RecordedUploa
 }
 
 async function writeSnapshots(tx: Tx, tenantId: TenantId, rows: readonly PartRow[]): Promise<void> {
-  await tx.query(
+  await prepared(
+    tx,
     `insert into snapshot (tenant_id, snapshot_id, upload_id, part, service_id, instance_id, build_id, kind, captured_at,
                            captured_from, capture_ms, env, labels, delta, duration_nanos, sample_types, details, expires_at, held)
      select s.tenant_id, p.snapshot_id, s.upload_id, p.part, s.service_id, s.instance_id, p.build_id, p.kind, p.captured_at,
@@ -263,7 +267,8 @@ async function removeSurplus(
 }
 
 async function writeVectors(tx: Tx, tenantId: TenantId, rows: readonly PartRow[]): Promise<void> {
-  await tx.query(
+  await prepared(
+    tx,
     `insert into vector (tenant_id, service_id, kind, captured_at, snapshot_id, instance_id, build_id, delta, duration_nanos,
                          sample_types, totals, data)
      select $1, p.service_id, p.kind, p.captured_at, p.snapshot_id, p.instance_id, p.build_id, p.delta, p.duration_nanos,
@@ -292,7 +297,8 @@ async function writeVectors(tx: Tx, tenantId: TenantId, rows: readonly PartRow[]
 async function touchInstances(tx: Tx, tenantId: TenantId, uploads: readonly IndexedUpload[]): Promise<void> {
   const seen = seenBy(uploads, ({ serviceId, instanceId }) => JSON.stringify([serviceId, instanceId]));
   const keys = seen.map(([key]) => JSON.parse(key) as [string, string]);
-  await tx.query(
+  await prepared(
+    tx,
     `with stale as (
        select i.service_id, i.instance_id, s.first, s.last
          from unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[]) s (service_id, instance_id, first, last)

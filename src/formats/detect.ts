@@ -102,8 +102,7 @@ export function sniff(head: Uint8Array): Sniffed | null {
 export function sniffHead(bytes: Uint8Array): Sniffed | null {
   const bom = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const head = bytes.subarray(bom ? 3 : 0, headBytes);
-  let text = '';
-  for (const byte of head) text += String.fromCharCode(byte);
+  const text = String.fromCharCode(...head);
   for (const { name, ownClock, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
     if (matches(head, text)) return { format: name, ownClock, gzip: false };
   }

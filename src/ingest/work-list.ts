@@ -1,4 +1,4 @@
-import type { Database, TenantId, Tx } from '../platform/database.js';
+import { type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
 import type { ProblemBody } from '../platform/problem.js';
 import type { ContentEncoding } from './parsed-part.js';
@@ -87,7 +87,8 @@ export class WorkList {
    */
   async claim(slots: number): Promise<Claim[]> {
     const rows = await this.db.acrossTenants(async (tx) => {
-      const claimed = await tx.query<WorkRow[]>(
+      const claimed = await prepared<WorkRow[]>(
+        tx,
         `select tenant_id, upload_id, fencing, attempts, crashes, lost_leases
            from claim_work($1, $2 * interval '1 millisecond'), set_config('synchronous_commit', 'off', true)`,
         [slots, this.leaseMillis],
@@ -107,7 +108,8 @@ export class WorkList {
   /** Marks claimed uploads of one tenant as being parsed, and reads them. Claims that were lost are left out. */
   async begin(tenantId: TenantId, claims: readonly Claim[]): Promise<ClaimedUpload[]> {
     const [rows] = await this.db.withTenant(tenantId, (tx) =>
-      tx.query<[UploadRow[], number]>(
+      prepared<[UploadRow[], number]>(
+        tx,
         `with held as (
            select w.upload_id, w.attempts, set_config('synchronous_commit', 'off', true)
              from work w
@@ -242,7 +244,8 @@ export class WorkList {
     work: (tx: Tx, held: ReadonlySet<Claim>) => Promise<void>,
   ): Promise<ReadonlySet<Claim>> {
     return this.db.withTenant(tenantId, async (tx) => {
-      const rows = await tx.query<{ fencing: string }[]>(
+      const rows = await prepared<{ fencing: string }[]>(
+        tx,
         `select held.fencing, set_config('synchronous_commit', 'off', true) from (${lockHeld}) held`,
         columns(claims),
       );
@@ -254,7 +257,8 @@ export class WorkList {
   }
 
   private async takeOff(tx: Tx, tenantId: TenantId, finished: readonly FinishedUpload[]): Promise<void> {
-    await tx.query(
+    await prepared(
+      tx,
       `with result as (
          select * from unnest($2::uuid[], $3::text[], $4::jsonb[]) r (upload_id, state, problem)
        ), done as (

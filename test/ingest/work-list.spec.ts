@@ -1,4 +1,3 @@
-
 import { type Claim, maxCrashes, WorkList } from '../../src/ingest/work-list.js';
 import { Database, type TenantId } from '../../src/platform/database.js';
 import { Problem } from '../../src/platform/problem.js';
