@@ -57,7 +57,7 @@ export function stackProfileOf(profile: Profile, budget: Budget = defaultBudget)
   }
 
   const symbols = new SymbolTableBuilder();
-  const tree = new StackTreeBuilder(profile.samples.stack.length >> 2);
+  const tree = new StackTreeBuilder(profile.samples.stack.length >> 1);
   const spans = stackSpans(profile);
   const { truncated, count: truncatedCount } = truncatedStacks(profile, spans);
   const { nodeOfSample, elided } = placeSamples(profile, { spans, pruning, truncated, budget, symbols, tree });
