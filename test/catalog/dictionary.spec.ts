@@ -87,6 +87,30 @@ describe('the dictionary', () => {
     }
   });
 
+  it('adds what several profiles bring in one block, and gives what they share the same number', async () => {
+    const profiles = [
+      treeOf('main > a', 'main > b > c'),
+      treeOf('z > y', 'main > b > c', 'main > b > d x.go:7'),
+      treeOf('main > b > d x.go:7', 'main > a'),
+    ];
+    const dictionary = dictionaryOf();
+    const before = await countBlocks();
+    const resolved = await dictionary.resolve(tenantId, serviceId, month, profiles);
+    expect(await countBlocks()).toEqual({ symbols: before.symbols + 1, stacks: before.stacks + 1 });
+    const numbers = new Map<string, number>();
+    for (const [index, { nodes, folded }] of resolved.entries()) {
+      expect(folded).toBe(0);
+      const paths = pathsOf(profiles[index]);
+      expect(await pathsAt(nodes)).toEqual(paths);
+      paths.forEach((path, node) => expect(numbers.get(path) ?? nodes[node]).toBe(nodes[node]));
+      paths.forEach((path, node) => numbers.set(path, nodes[node]));
+    }
+    for (const [index, profile] of profiles.entries()) {
+      const alone = await resolveOne(dictionary, tenantId, serviceId, month, profile);
+      expect(alone.nodes).toEqual(resolved[index].nodes);
+    }
+  });
+
   it('asks the database nothing when it knows every stack, and nothing twice after a start', async () => {
     const stacks = treeOf('main > a', 'main > b');
     const dictionary = dictionaryOf();

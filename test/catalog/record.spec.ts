@@ -226,6 +226,42 @@ describe('recording an upload', () => {
     ]);
   });
 
+  it('may be of several services at once, each with its own build, instance and times', async () => {
+    const services = [
+      service,
+      await insertService(test.db, tenantId, randomUUID()),
+      await insertService(test.db, tenantId, randomUUID()),
+    ];
+    const contents = await Promise.all(
+      services.map(async ({ serviceId, instanceIds: [instanceId] }, i) => ({
+        upload: await insertUpload(test.db, tenantId, {
+          serviceId,
+          instanceId,
+          declared: i === 0 ? {} : { gitSha: `sha${i}` },
+        }),
+        parts: [{ ...heap(), capturedAtNanos: nanos(after(-3600 * i)) }, ...(i === 1 ? [heap(9n, 9n, 9n, 9n)] : [])],
+      })),
+    );
+    const indexed = await indexUploads(dictionary, tenantId, contents);
+    await test.db.withTenant(tenantId, (tx) => recordUploads(tx, tenantId, indexed));
+    for (const [i, each] of services.entries()) {
+      service = each;
+      const found = await snapshots();
+      expect(found).toHaveLength(i === 1 ? 2 : 1);
+      expect(found[0]).toMatchObject({ snapshot_id: contents[i].upload.uploadId, at: after(-3600 * i) });
+      expect(await vectors()).toHaveLength(found.length);
+      const builds = await rows<{ build_id: string; git_sha: string }>(
+        'select build_id, git_sha from build where tenant_id = $1 and service_id = $2',
+      );
+      expect(builds.map(({ git_sha }) => git_sha)).toEqual(i === 0 ? [] : [`sha${i}`]);
+      for (const snapshot of found) expect(snapshot.build_id).toBe(builds[0]?.build_id ?? null);
+      const [{ first_seen }] = await rows<{ first_seen: Date }>(
+        'select first_seen from instance where tenant_id = $1 and service_id = $2',
+      );
+      expect(first_seen).toEqual(after(-3600 * i));
+    }
+  });
+
   it('writes many uploads of one service and build at once without waiting in a ring', async () => {
     service = await insertService(test.db, tenantId, randomUUID(), ['a', 'b']);
     const kinds = ['heap', 'goroutine', 'mutex', 'block'];

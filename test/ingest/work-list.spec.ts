@@ -168,6 +168,27 @@ describe('a result', () => {
     expect(await stateOf(tenantId, id)).toMatchObject({ state: 'indexed', crashes: 0 });
   });
 
+  it('may come with others, of which those that were taken over are left out', async () => {
+    const tenantId = await tenantNamed('a');
+    const ids = await addUploads(tenantId, 3);
+    const [a, b, c] = await work.claim(3);
+    await expireLeases();
+    const [again] = await work.claim(1);
+    const lost = [a, b, c].find((claim) => claim.uploadId === again.uploadId)!;
+    const kept = [a, b, c].filter((claim) => claim !== lost);
+    let written: ReadonlySet<Claim> | null = null;
+    const finished = [c, a, b].map((claim) => ({ claim, result: indexed }));
+    const recorded = await work.finish(tenantId, finished, (_, held) => {
+      written = held;
+      return Promise.resolve();
+    });
+    expect(recorded).toEqual(new Set(kept));
+    expect(written).toEqual(new Set(kept));
+    const states = await Promise.all(ids.map((id) => stateOf(tenantId, id)));
+    expect(states.filter(({ state }) => state === 'indexed')).toHaveLength(2);
+    expect(await workRows()).toMatchObject([{ upload_id: lost.uploadId, fencing: again.fencing }]);
+  });
+
   it('of two workers that finish in the same moment is one', async () => {
     const tenantId = await tenantNamed('a');
     await addUploads(tenantId, 1);
