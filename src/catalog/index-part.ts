@@ -104,7 +104,7 @@ function atItsTime({ declared, receivedAt }: RecordedUpload, content: PartConten
   return { content, captured, month: monthOf(captured.at) };
 }
 
-type Resolution = ResolvedStacks & { forget(): void };
+type Resolution = ResolvedStacks & { readonly forget: () => void };
 
 /** The stacks of all parts by their numbers, dictionary by dictionary. */
 async function resolveStacks(

@@ -267,16 +267,20 @@ async function removeSurplus(
 }
 
 async function writeVectors(tx: Tx, tenantId: TenantId, rows: readonly PartRow[]): Promise<void> {
+  const vectors = rows.map(({ content }) => content.vector);
+  const firstBytes: number[] = [];
+  vectors.reduce((first, vector) => (firstBytes.push(first), first + vector.length), 1);
   await prepared(
     tx,
     `insert into vector (tenant_id, service_id, kind, captured_at, snapshot_id, instance_id, build_id, delta, duration_nanos,
                          sample_types, totals, data)
      select $1, p.service_id, p.kind, p.captured_at, p.snapshot_id, p.instance_id, p.build_id, p.delta, p.duration_nanos,
             array(select t.value #>> '{}' from jsonb_array_elements(p.sample_types) with ordinality t order by t.ordinality),
-            p.totals::numeric[], p.data
+            p.totals::numeric[], substring($12::bytea from p.first_byte for p.bytes)
        from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::bigint[], $7::bigint[], $8::boolean[],
-                   $9::bigint[], $10::jsonb[], $11::text[], $12::bytea[])
-              p (service_id, kind, captured_at, snapshot_id, instance_id, build_id, delta, duration_nanos, sample_types, totals, data)`,
+                   $9::bigint[], $10::jsonb[], $11::text[], $13::integer[], $14::integer[])
+              p (service_id, kind, captured_at, snapshot_id, instance_id, build_id, delta, duration_nanos, sample_types, totals,
+                 first_byte, bytes)`,
     [
       tenantId,
       rows.map(({ upload }) => upload.serviceId),
@@ -289,7 +293,10 @@ async function writeVectors(tx: Tx, tenantId: TenantId, rows: readonly PartRow[]
       rows.map(({ content }) => content.durationNanos.toString()),
       rows.map(({ content }) => json(content.sampleTypes.map(({ type, unit }) => `${type}/${unit}`))),
       rows.map(({ content }) => `{${content.sampleTypes.map(({ total }) => total).join(',')}}`),
-      rows.map(({ content }) => content.vector),
+      // All in one piece: that goes as bytes, where an array would go as text of twice the length.
+      Buffer.concat(vectors),
+      firstBytes,
+      vectors.map((vector) => vector.length),
     ],
   );
 }

@@ -17,8 +17,8 @@ export interface Outcome {
 
 interface Waiting {
   readonly outcome: Outcome;
-  resolve(recorded: boolean): void;
-  reject(error: unknown): void;
+  readonly resolve: (recorded: boolean) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Transactions stay short, whatever has gathered. */
