@@ -51,17 +51,7 @@ function parsed(number: number, part: Partial<ParsedPart> = {}): ParsedPart {
       [1, 2, 3, number],
     ],
   ]);
-  const { totals } = contentOf(stacks);
-  return {
-    kind: 'heap',
-    capturedAtNanos: null,
-    delta: false,
-    durationNanos: 0n,
-    stacks,
-    totals,
-    details: { counts: {}, warnings: [], losses: [] },
-    ...part,
-  };
+  return { ...contentOf(stacks), kind: 'heap', details: { counts: {}, warnings: [], losses: [] }, ...part };
 }
 
 const indexed = { state: 'indexed', problem: null } as const;
