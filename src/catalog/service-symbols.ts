@@ -129,7 +129,7 @@ export class MonthTree {
   find(parent: number, frame: number): number {
     // Nodes are numbered depth first, so that most often the first child is the very next node.
     const next = parent + 1;
-    if (next < this.size && this.parent.at(next) === parent && this.frame.at(next) === frame) return next;
+    if (next > 0 && next < this.size && this.parent.at(next) === parent && this.frame.at(next) === frame) return next;
     return this.nodes.find(parent, frame);
   }
 
