@@ -8,7 +8,7 @@ heading('ingest: from upload to indexed');
 if (!goAvailable) {
   console.log('skipped: needs Go (https://go.dev/dl/) to make the profiles');
 } else {
-  const uploads = { small: 400, typical: 400, large: 100 };
+  const uploads = { small: 80, typical: 400, large: 100 };
   const warmUps = 40;
   const chosen = process.env.BENCH_SIZES?.split(',') ?? Object.keys(sizes);
   const server = await startServer();
