@@ -1,8 +1,9 @@
 // A whole Tidemark for benchmarks, as `npm start` runs it: embedded Postgres, API, worker, durable, in a scratch folder.
-import { spawn } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/platform/embedded-postgres.js';
 import { repository, scratch } from './measure.mjs';
 
@@ -19,6 +20,10 @@ export async function startServer() {
   const url = `http://127.0.0.1:${port}`;
   await until(async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok);
   const key = readFileSync(join(data, 'admin.key'), 'utf8').trim();
+  const database = await startEmbeddedPostgres(data);
+  const watcher = new pg.Client(database.superuserUrl.replace(/[^/]+$/, 'tidemark'));
+  await watcher.connect();
+  await database.stop();
   const get = async (path) => {
     const response = await fetch(url + path, { headers: { authorization: `Bearer ${key}` } });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
@@ -43,12 +48,16 @@ export async function startServer() {
       if (response.status !== 202) throw new Error(`upload: ${response.status} ${await response.text()}`);
       return response.json();
     },
+    /** Waits until nothing is on the work list. It asks the database itself, or the asking would be most of the work. */
     async settled(service, count) {
-      await until(
-        async () => (await get(`/api/v1/snapshots?service=${service}&state=indexed&limit=5000`)).rows.length >= count,
-      );
+      await until(async () => (await watcher.query('select from work limit 1')).rowCount === 0);
+      const { rows } = await get(`/api/v1/snapshots?service=${service}&state=indexed&limit=5000`);
+      if (rows.length !== count) throw new Error(`${rows.length} of ${count} uploads were indexed`);
     },
+    /** CPU time used so far in milliseconds: user and system, of each kind of process and of those of it that have ended. */
+    cpuMillis: () => cpuMillis(child.pid),
     async stop() {
+      await watcher.end();
       child.kill('SIGTERM');
       await new Promise((resolve) => child.once('exit', resolve));
       rmSync(data, { recursive: true, force: true });
@@ -58,6 +67,38 @@ export async function startServer() {
 
 export async function until(condition, millis = 20) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, millis));
+}
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+function cpuMillis(root) {
+  const sums = { api: 0, worker: 0, parsers: 0, postgres: 0 };
+  const waiting = [root];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // proc(5): utime, stime and those of the children it has waited for are the fields 14 to 17; the name in brackets is the second.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+      const kind = /parser-process/.test(command)
+        ? 'parsers'
+        : /worker\.js/.test(command)
+          ? 'worker'
+          : /^\S*postgres/.test(command)
+            ? 'postgres'
+            : 'api';
+      sums[kind] += (ticks * 1000) / ticksPerSecond;
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        const children = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
+        if (children !== '') waiting.push(...children.split(' '));
+      }
+    } catch (error) {
+      // It has ended meanwhile; its parent will have its time.
+      if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error;
+    }
+  }
+  return sums;
 }
 
 function freePort() {

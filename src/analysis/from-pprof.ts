@@ -63,7 +63,7 @@ export function stackProfileOf(
   }
 
   const symbols = new SymbolTableBuilder();
-  const tree = new StackTreeBuilder(profile.samples.stack.length >> 2);
+  const tree = new StackTreeBuilder(profile.samples.stack.length >> 1);
   const spans = stackSpans(profile);
   const { truncated, count: truncatedCount } = truncatedStacks(profile, spans, programCounters);
   const { nodeOfSample, elided } = placeSamples(profile, { spans, pruning, truncated, budget, symbols, tree });

@@ -42,6 +42,9 @@ export class StackTreeBuilder {
 
   /** The child of `parent` with this frame, made if it is not there yet. */
   child(parent: number, frame: number): number {
+    // Most often the first child is the very next node: a stack that was new once was added from root to leaf.
+    const next = parent + 1;
+    if (next < this.#size && this.#parent[next] === parent && this.#frame[next] === frame) return next;
     let slot = hashPair(parent, frame) & this.#mask;
     for (;;) {
       const node = this.#slots[slot];

@@ -2,7 +2,7 @@ import { groupSums } from '../analysis/grouping.js';
 import type { StackProfile } from '../analysis/stack-profile.js';
 import { hourOf } from '../analysis/timeline.js';
 import type { Clock } from '../platform/clock.js';
-import { asTenantId, type Database, type TenantId, type Tx } from '../platform/database.js';
+import { asTenantId, type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { monthOf } from './captured-at.js';
 import { sumUpHour, type HourRollup, type RollupSnapshot } from './rollup-hour.js';
 import { writeRollups } from './rollups.js';
@@ -181,40 +181,59 @@ export class Compaction {
   }
 }
 
+/** A vector that was recorded, or taken away. */
+export interface Arrival {
+  readonly serviceId: string;
+  readonly kind: string;
+  readonly instanceId: string;
+  /** RFC 3339 */
+  readonly capturedAt: string;
+}
+
 /**
- * Tells the roll-ups of a vector that is recorded in this transaction, which has to commit or roll back both. Takes a
- * lock on the head that writers share. Safe against any other writer and against compaction.
+ * Tells the roll-ups of vectors that are recorded in this transaction, which has to commit or roll back both. Takes
+ * locks on the heads that writers share. Safe against any other writer and against compaction.
  */
-export async function markLateArrival(
-  tx: Tx,
-  tenantId: TenantId,
-  serviceId: string,
-  kind: string,
-  instanceId: string,
-  capturedAt: Date,
-): Promise<void> {
+export async function markLateArrivals(tx: Tx, tenantId: TenantId, arrivals: readonly Arrival[]): Promise<void> {
+  const kinds = new Set(arrivals.map(({ serviceId, kind }) => `${serviceId} ${kind}`));
+  const columns = [
+    arrivals.map(({ serviceId }) => serviceId),
+    arrivals.map(({ kind }) => kind),
+    arrivals.map(({ instanceId }) => instanceId),
+    arrivals.map(({ capturedAt }) => capturedAt),
+  ];
   for (;;) {
-    const heads: unknown[] = await tx.query(
-      `with head as materialized (
-         select compacted_until from rollup_head
-          where tenant_id = $1 and service_id = $2 and kind = $3
+    const heads: unknown[] = await prepared(
+      tx,
+
+      `with arrival as (
+         select * from unnest($2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[]) a (service_id, kind, instance_id, at)
+       ), head as materialized (
+         select service_id, kind, compacted_until from rollup_head
+          where tenant_id = $1 and (service_id, kind) in (select service_id, kind from arrival)
+          order by service_id, kind
             for key share
        ), mark as (
          insert into rollup_dirty (tenant_id, service_id, kind, instance_id, hour, marked_by)
-         select $1, $2, $3, $4, date_trunc('hour', $5::timestamptz, 'UTC'), pg_current_xact_id()::text::bigint
-           from head where $5 < compacted_until
+         select $1, late.*, pg_current_xact_id()::text::bigint
+           from (select distinct service_id, kind, instance_id, date_trunc('hour', at, 'UTC') as hour
+                   from arrival join head using (service_id, kind)
+                  where at < compacted_until
+                  order by service_id, kind, instance_id, hour) late
              on conflict (tenant_id, service_id, kind, instance_id, hour) do update set marked_by = excluded.marked_by
        )
        select from head`,
-      [tenantId, serviceId, kind, instanceId, capturedAt],
+      [tenantId, ...columns],
     );
-    if (heads.length > 0) return;
+    if (heads.length === kinds.size) return;
     // The first snapshot of its kind. Whoever else inserts the head is waited for, and then seen by the next round.
-    await tx.query('insert into rollup_head (tenant_id, service_id, kind) values ($1, $2, $3) on conflict do nothing', [
-      tenantId,
-      serviceId,
-      kind,
-    ]);
+    await tx.query(
+      `insert into rollup_head (tenant_id, service_id, kind)
+       select distinct $1::uuid, service_id, kind from unnest($2::bigint[], $3::text[]) a (service_id, kind)
+        order by service_id, kind
+       on conflict do nothing`,
+      [tenantId, columns[0], columns[1]],
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import type { StackProfile } from '../analysis/stack-profile.js';
-import type { Database, TenantId, Tx } from '../platform/database.js';
+import { type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { DamagedBlockError } from './block.js';
 import { type DictionaryCapacity, type Placement, place } from './placement.js';
 import type { SymbolCounts } from './service-symbols.js';
@@ -33,8 +33,8 @@ const noPartition = '23514';
  *   1. locks the service's symbol head, then the month's stack head: always in this order, so growth of one service
  *      takes turns and cannot deadlock, whatever is new in whichever order;
  *   2. catches up with the blocks that others have added meanwhile;
- *   3. adds at most one block of symbols and one of stacks, or, when many small blocks have gathered at the end, puts
- *      one in place of them all, which changes no number;
+ *   3. adds at most one block of symbols and one of stacks, however many profiles there are, or, when many small blocks
+ *      have gathered at the end, puts one in place of them all, which changes no number;
  *   4. commits; only then does memory learn what is new.
  *
  * Readers lock nothing.
@@ -51,21 +51,28 @@ export class Dictionary {
 
   /**
    * @param month its first day, '2026-11-01'; afterwards it has its partitions
+   * @param profiles of which all that is new is added at once
+   * @returns as many as profiles, in their order
    * @throws DamagedBlockError
    */
-  async resolve(tenantId: TenantId, serviceId: string, month: string, stacks: StackProfile): Promise<ResolvedStacks> {
+  async resolve(
+    tenantId: TenantId,
+    serviceId: string,
+    month: string,
+    profiles: readonly StackProfile[],
+  ): Promise<ResolvedStacks[]> {
     const known =
       this.store.cached(tenantId, serviceId, month) ??
       (await this.db.readTenant(tenantId, (tx) => this.store.open(tx, tenantId, serviceId, month)));
-    const first = known && this.placeIn(known, stacks);
+    const first = known && this.placeIn(known, profiles);
     if (first && addsNothing(first.placement)) return resolved(first);
     await this.ensureMonth(tenantId, month);
     return this.inTurn(`${tenantId}/${serviceId}`, async () => {
       // Whoever had the turn before may have added the same: snapshots of one service resemble each other.
       const cached = this.store.cached(tenantId, serviceId, month);
-      const second = cached && (first && isCurrent(first, cached) ? first : this.placeIn(cached, stacks));
+      const second = cached && (first && isCurrent(first, cached) ? first : this.placeIn(cached, profiles));
       if (second && addsNothing(second.placement)) return resolved(second);
-      return this.grow(tenantId, serviceId, month, stacks, second);
+      return this.grow(tenantId, serviceId, month, profiles, second);
     });
   }
 
@@ -86,15 +93,15 @@ export class Dictionary {
     tenantId: TenantId,
     serviceId: string,
     month: string,
-    stacks: StackProfile,
+    profiles: readonly StackProfile[],
     attempt: PlacedStacks | null,
-  ): Promise<ResolvedStacks> {
+  ): Promise<ResolvedStacks[]> {
     const placed = await this.db
       .withTenant(tenantId, async (tx) => {
         await lockHeads(tx, tenantId, serviceId, month);
         const dictionary = await this.store.open(tx, tenantId, serviceId, month);
         if (dictionary === null) throw new DamagedBlockError('a head that was locked is gone');
-        const placed = attempt && isCurrent(attempt, dictionary) ? attempt : this.placeIn(dictionary, stacks);
+        const placed = attempt && isCurrent(attempt, dictionary) ? attempt : this.placeIn(dictionary, profiles);
         await addSymbols(tx, tenantId, serviceId, dictionary, placed.placement);
         await addStacks(tx, tenantId, serviceId, month, dictionary, placed.placement);
         return placed;
@@ -110,9 +117,9 @@ export class Dictionary {
     return resolved(placed);
   }
 
-  private placeIn(dictionary: MonthDictionary, stacks: StackProfile): PlacedStacks {
+  private placeIn(dictionary: MonthDictionary, profiles: readonly StackProfile[]): PlacedStacks {
     const before = { symbols: dictionary.symbols.counts, nodes: dictionary.tree.size };
-    return { dictionary, before, placement: place(dictionary.symbols, dictionary.tree, stacks, this.capacity) };
+    return { dictionary, before, placement: place(dictionary.symbols, dictionary.tree, profiles, this.capacity) };
   }
 
   /** Growth of one service by this process, one at a time: to wait for the lock would take a connection from others. */
@@ -155,18 +162,20 @@ function addsNothing({ symbols, tree }: Placement): boolean {
   return symbols.frameLine.length === 0 && tree.parent.length === 0;
 }
 
-function resolved({ placement: { nodes, folded }, dictionary: { incarnation } }: PlacedStacks): ResolvedStacks {
-  return { nodes, folded, incarnation };
+function resolved({ placement, dictionary: { incarnation } }: PlacedStacks): ResolvedStacks[] {
+  return placement.placed.map((profile) => ({ ...profile, incarnation }));
 }
 
 /** Each statement makes the head if there is none, and locks it in either case. */
 async function lockHeads(tx: Tx, tenantId: TenantId, serviceId: string, month: string): Promise<void> {
-  await tx.query(
+  await prepared(
+    tx,
     `insert into symbol_head (tenant_id, service_id) values ($1, $2)
      on conflict (tenant_id, service_id) do update set frames = symbol_head.frames`,
     [tenantId, serviceId],
   );
-  await tx.query(
+  await prepared(
+    tx,
     `insert into stack_head (tenant_id, service_id, month) values ($1, $2, $3)
      on conflict (tenant_id, service_id, month) do update set nodes = stack_head.nodes`,
     [tenantId, serviceId, month],
@@ -187,7 +196,8 @@ async function addSymbols(
     files: counts.files + added.files.length,
     frames: counts.frames + added.frameLine.length,
   };
-  const tail = await tx.query<{ first_function: number; first_file: number; first_frame: number; entries: number }[]>(
+  const tail = await prepared<{ first_function: number; first_file: number; first_frame: number; entries: number }[]>(
+    tx,
     `select first_function, first_file, first_frame, functions + files + frames as entries
        from symbol_block where tenant_id = $1 and service_id = $2 order by first_frame desc limit $3`,
     [tenantId, serviceId, mergedBlocks - 1],
@@ -211,7 +221,8 @@ async function addSymbols(
       first.frames,
     ]);
   }
-  await tx.query(
+  await prepared(
+    tx,
     `insert into symbol_block (tenant_id, service_id, first_function, first_file, first_frame, functions, files, frames, data)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
@@ -226,7 +237,8 @@ async function addSymbols(
       await encodeSymbolBlock(block),
     ],
   );
-  await tx.query(
+  await prepared(
+    tx,
     'update symbol_head set functions = $3, files = $4, frames = $5 where tenant_id = $1 and service_id = $2',
     [tenantId, serviceId, after.functions, after.files, after.frames],
   );
@@ -242,7 +254,8 @@ async function addStacks(
 ): Promise<void> {
   if (added.parent.length === 0) return;
   const after = known.size + added.parent.length;
-  const tail = await tx.query<{ first_node: number; entries: number }[]>(
+  const tail = await prepared<{ first_node: number; entries: number }[]>(
+    tx,
     `select first_node, nodes as entries from stack_block
       where tenant_id = $1 and service_id = $2 and month = $3 order by first_node desc limit $4`,
     [tenantId, serviceId, month, mergedBlocks - 1],
@@ -259,11 +272,12 @@ async function addStacks(
       [tenantId, serviceId, month, first],
     );
   }
-  await tx.query(
+  await prepared(
+    tx,
     `insert into stack_block (tenant_id, service_id, month, first_node, nodes, data) values ($1, $2, $3, $4, $5, $6)`,
     [tenantId, serviceId, month, first, after - first, await encodeStackBlock(first, parent, frame)],
   );
-  await tx.query('update stack_head set nodes = $4 where tenant_id = $1 and service_id = $2 and month = $3', [
+  await prepared(tx, 'update stack_head set nodes = $4 where tenant_id = $1 and service_id = $2 and month = $3', [
     tenantId,
     serviceId,
     month,

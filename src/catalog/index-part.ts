@@ -3,7 +3,7 @@ import type { StackProfile } from '../analysis/stack-profile.js';
 import type { Int64Column } from '../formats/int64.js';
 import type { TenantId } from '../platform/database.js';
 import { type CapturedFrom, capturedAt, monthOf } from './captured-at.js';
-import type { Dictionary } from './dictionary.js';
+import type { Dictionary, ResolvedStacks } from './dictionary.js';
 import { encodeContent } from './part-content.js';
 import { type SealedSeries, sealSeries } from './series.js';
 import { encodeVector } from './vector.js';
@@ -83,29 +83,98 @@ export interface IndexedStacks {
   readonly dictionary: { readonly month: string; readonly incarnation: string; forget(): void };
 }
 
+/** An upload and what a parser found in it. */
+export interface UploadContent {
+  readonly upload: RecordedUpload;
+  readonly parts: readonly PartContent[];
+}
+
+/** An upload ready to be recorded. */
+export interface IndexedUpload {
+  readonly upload: RecordedUpload;
+  readonly parts: readonly IndexedPart[];
+}
+
 /**
- * Everything that can be done for a snapshot before the transaction that records it: its time, its stacks' numbers (the
- * dictionaries grow in a transaction of their own), its vector, its series, its content.
+ * Everything that can be done for uploads of a tenant before the transaction that records them: the times of their
+ * snapshots, the numbers of their stacks (each dictionary grows in one transaction of its own for all of them), their
+ * vectors, their series, their contents.
  *
+ * @returns as many as uploads, in their order
  * @throws DamagedBlockError
  */
-export async function indexPart(
+export async function indexUploads(
   dictionary: Dictionary,
   tenantId: TenantId,
-  { serviceId, receivedAt, declared }: Pick<RecordedUpload, 'serviceId' | 'receivedAt' | 'declared'>,
-  part: PartContent,
+  uploads: readonly UploadContent[],
+): Promise<IndexedUpload[]> {
+  const timed = uploads.map(({ upload, parts }) => ({ upload, parts: parts.map((part) => atItsTime(upload, part)) }));
+  const resolved = await resolveStacks(dictionary, tenantId, timed);
+  return Promise.all(
+    timed.map(async ({ upload, parts }) => ({
+      upload,
+      parts: await Promise.all(
+        parts.map((part) => indexPart(dictionary, tenantId, upload.receivedAt, part, resolved.get(part) ?? null)),
+      ),
+    })),
+  );
+}
+
+interface TimedPart<Content extends PartContent = PartContent> {
+  readonly content: Content;
+  readonly captured: ReturnType<typeof capturedAt>;
+  readonly month: string;
+}
+
+function atItsTime({ declared, receivedAt }: RecordedUpload, content: PartContent): TimedPart {
+  const captured = capturedAt(declared.capturedAt ?? null, content.capturedAtNanos, receivedAt);
+  return { content, captured, month: monthOf(captured.at) };
+}
+
+type Resolution = ResolvedStacks & { readonly forget: () => void };
+type TimedStacks = TimedPart<PartContent & { readonly stacks: StackProfile }>;
+
+/** The stacks of all parts that have some by their numbers, dictionary by dictionary. */
+async function resolveStacks(
+  dictionary: Dictionary,
+  tenantId: TenantId,
+  uploads: readonly { readonly upload: RecordedUpload; readonly parts: readonly TimedPart[] }[],
+): Promise<Map<TimedPart, Resolution>> {
+  const groups = new Map<string, { serviceId: string; month: string; parts: TimedStacks[] }>();
+  for (const { upload, parts } of uploads) {
+    for (const part of parts.filter((each): each is TimedStacks => each.content.stacks !== null)) {
+      const key = `${upload.serviceId}/${part.month}`;
+      const group = groups.get(key);
+      if (group) group.parts.push(part);
+      else groups.set(key, { serviceId: upload.serviceId, month: part.month, parts: [part] });
+    }
+  }
+  const resolutions = new Map<TimedPart, Resolution>();
+  for (const { serviceId, month, parts } of groups.values()) {
+    const profiles = parts.map(({ content }) => content.stacks);
+    const resolved = await dictionary.resolve(tenantId, serviceId, month, profiles);
+    const forget = (): void => dictionary.forget(tenantId, serviceId, month);
+    parts.forEach((part, index) => resolutions.set(part, { ...resolved[index], forget }));
+  }
+  return resolutions;
+}
+
+async function indexPart(
+  dictionary: Dictionary,
+  tenantId: TenantId,
+  receivedAt: Date,
+  { content, captured, month }: TimedPart,
+  resolution: Resolution | null,
 ): Promise<IndexedPart> {
-  const captured = capturedAt(declared.capturedAt ?? null, part.capturedAtNanos, receivedAt);
-  const warnings = [...part.details.warnings];
+  const warnings = [...content.details.warnings];
   if (captured.ignored !== undefined) {
     warnings.push({ code: 'impossible-time', count: 1, detail: `passed over ${captured.ignored}` });
   }
-  const losses = [...part.details.losses];
-  let stacks: IndexedStacks | null = null;
-  if (part.stacks !== null) {
-    const month = monthOf(captured.at);
-    const { nodes, folded, incarnation } = await dictionary.resolve(tenantId, serviceId, month, part.stacks);
-    const rows = renumber(part.stacks, nodes);
+  const losses = [...content.details.losses];
+  const { stacks, totals } = content;
+  let indexed: IndexedStacks | null = null;
+  if (stacks !== null && resolution !== null) {
+    const { nodes, folded, incarnation, forget } = resolution;
     if (folded > 0) {
       losses.push({
         code: 'dictionary-full',
@@ -113,41 +182,33 @@ export async function indexPart(
         detail: 'calls were left out at the leaf end of new stacks',
       });
     }
-    stacks = {
-      vector: await encodeVector(rows.nodes, rows.values),
-      dictionary: { month, incarnation, forget: () => dictionary.forget(tenantId, serviceId, month) },
-    };
+    const rows = renumber(stacks, nodes);
+    indexed = { vector: await encodeVector(rows.nodes, rows.values), dictionary: { month, incarnation, forget } };
   }
   const series: SealedSeries[] = [];
-  for (const { source, anchor, table } of part.series) {
+  for (const { source, anchor, table } of content.series) {
     const { kept, lost } = withinReach(anchor === 'time' ? table : shifted(table, nanosOf(captured.at)), receivedAt);
     if (lost > 0) {
       losses.push({ code: 'impossible-time', count: lost, detail: `moments of ${source} were left out` });
     }
     series.push(...(await sealSeries(source, kept)));
   }
-  const content = part.content === null ? null : await encodeContent(part.content);
-  const months = new Set([
-    ...series.map(({ firstAt }) => monthOf(firstAt)),
-    ...(content ? [monthOf(captured.at)] : []),
-  ]);
-  for (const month of months) await dictionary.ensureMonth(tenantId, month);
+  const sealed = content.content === null ? null : await encodeContent(content.content);
+  const months = new Set(series.map(({ firstAt }) => monthOf(firstAt)));
+  if (sealed !== null) months.add(month);
+  for (const each of months) await dictionary.ensureMonth(tenantId, each);
   return {
-    kind: part.kind,
+    kind: content.kind,
     capturedAt: captured.at,
     capturedFrom: captured.from,
-    delta: part.delta,
-    durationNanos: part.durationNanos,
-    sampleTypes: (part.stacks?.sampleTypes ?? []).map(({ type, unit }, index) => ({
-      type,
-      unit,
-      total: part.totals[index],
-    })),
-    details: { ...part.details, warnings, losses },
-    stacks,
+    delta: content.delta,
+    durationNanos: content.durationNanos,
+    sampleTypes: (stacks?.sampleTypes ?? []).map(({ type, unit }, index) => ({ type, unit, total: totals[index] })),
+    details: { ...content.details, warnings, losses },
+    stacks: indexed,
     series,
-    content,
-    ...(part.build === undefined ? {} : { build: part.build }),
+    content: sealed,
+    ...(content.build === undefined ? {} : { build: content.build }),
   };
 }
 
@@ -179,25 +240,29 @@ function renumber(
   numbers: Int32Array,
 ): { nodes: Int32Array; values: Int64Column[] } {
   // Node and row in one number sort without a comparison of our own; rows are fewer than 2^22, nodes than 2^31.
-  const keys = Float64Array.from(local, (node, row) => numbers[node] * rowSpan + row).sort();
-  const order = Int32Array.from(keys, (key) => key % rowSpan);
-  const nodes = new Int32Array(order.length);
-  const target = new Int32Array(order.length);
+  const keys = new Float64Array(local.length);
+  for (let row = 0; row < keys.length; row++) keys[row] = numbers[local[row]] * rowSpan + row;
+  keys.sort();
+  const nodes = new Int32Array(keys.length);
+  const source = new Int32Array(keys.length);
+  const target = new Int32Array(keys.length);
   let count = 0;
-  order.forEach((row, index) => {
+  for (let index = 0; index < keys.length; index++) {
+    const row = keys[index] % rowSpan;
     const node = numbers[local[row]];
     if (index === 0 || node !== nodes[count - 1]) nodes[count++] = node;
+    source[index] = row;
     target[index] = count - 1;
-  });
+  }
   const columns = values.map((column): Int64Column => {
     if (column instanceof Float64Array) {
       const sums = new Float64Array(count);
-      for (let index = 0; index < order.length; index++) sums[target[index]] += column[order[index]];
+      for (let index = 0; index < source.length; index++) sums[target[index]] += column[source[index]];
       return sums;
     }
     // Sums of one stack beyond 64 bits do not come from a program that counts in 64 bits.
     const sums = new BigInt64Array(count);
-    for (let index = 0; index < order.length; index++) sums[target[index]] += column[order[index]];
+    for (let index = 0; index < source.length; index++) sums[target[index]] += column[source[index]];
     return sums;
   });
   return { nodes: nodes.slice(0, count), values: columns };

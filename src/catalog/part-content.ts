@@ -28,17 +28,19 @@ export interface SealedContent extends ContentKey {
   readonly data: Buffer;
 }
 
-/** Replaces what the snapshots `snapshotIds` had. */
+/** @param replaced snapshots that had contents before, which are forgotten */
 export async function writeContents(
   tx: Tx,
   tenantId: TenantId,
-  snapshotIds: readonly string[],
+  replaced: readonly string[],
   contents: readonly SealedContent[],
 ): Promise<void> {
-  await tx.query('delete from part_content where tenant_id = $1 and snapshot_id = any($2::uuid[])', [
-    tenantId,
-    snapshotIds,
-  ]);
+  if (replaced.length > 0) {
+    await tx.query('delete from part_content where tenant_id = $1 and snapshot_id = any($2::uuid[])', [
+      tenantId,
+      replaced,
+    ]);
+  }
   if (contents.length === 0) return;
   await tx.query(
     `insert into part_content (tenant_id, captured_at, snapshot_id, data)

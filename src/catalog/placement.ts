@@ -9,127 +9,178 @@ export interface DictionaryCapacity {
   readonly nodes: number;
 }
 
-/** Where the stacks of a profile lie in a dictionary, and what the dictionary lacks for that. */
+/** Where the stacks of some profiles lie in a dictionary, and what the dictionary lacks for that. */
 export interface Placement {
-  /** Dictionary node of each node of the profile's tree. */
-  readonly nodes: Int32Array;
-  /** Nodes of the profile that found no room: their place is that of the nearest node above them that did. */
-  readonly folded: number;
+  /** As many as profiles, in their order. */
+  readonly placed: readonly PlacedProfile[];
   /** What is to be added, numbered on from what is there; empty if all is known. */
   readonly symbols: SymbolTable;
   readonly tree: StackTree;
 }
 
+export interface PlacedProfile {
+  /** Dictionary node of each node of the profile's tree. */
+  readonly nodes: Int32Array;
+  /** Nodes of the profile that found no room: their place is that of the nearest node above them that did. */
+  readonly folded: number;
+}
+
 const unknown = -1;
 
 /**
- * Finds every stack of a profile in a dictionary, and numbers those that are new: functions, files and frames sorted by
- * name and line, nodes depth first and children by frame, so that their blocks compress well. Nothing is changed.
+ * Finds every stack of some profiles in a dictionary, and numbers those that are new: functions, files and frames sorted
+ * by name and line, nodes depth first and children by frame, so that their blocks compress well. Nothing is changed.
  *
- * Two functions, frames or nodes of the profile that are the same by name get the same number.
+ * Two functions, frames or nodes that are the same by name get the same number, in one profile or in several.
  */
 export function place(
   symbols: ServiceSymbols,
   tree: MonthTree,
-  stacks: StackProfile,
+  profiles: readonly StackProfile[],
   capacity: DictionaryCapacity,
 ): Placement {
-  const frames = placeFrames(symbols, stacks, capacity.frames);
-  const { parent, frame } = stacks.tree;
-  const nodes = new Int32Array(parent.length);
-  const candidates = new CandidateTree(tree.size);
-  for (let node = 1; node < parent.length; node++) {
-    const above = nodes[parent[node]];
-    const number = frames.numbers[frame[node]];
-    if (number === unknown) nodes[node] = above;
-    else {
-      const found = above < tree.size ? tree.find(above, number) : unknown;
-      nodes[node] = found === unknown ? candidates.child(above, number) : found;
+  const newFrames = new CandidateFrames(symbols, capacity.frames);
+  const frameNumbers = profiles.map((profile) => placeFrames(symbols, newFrames, profile));
+  const addedFrames = newFrames.number();
+  const newNodes = new CandidateTree(tree.size);
+  const nodeNumbers = profiles.map((profile, index) => {
+    const numbers = frameNumbers[index];
+    for (let frame = 0; frame < numbers.length; frame++) {
+      const added = numbers[frame] - newFrames.first;
+      if (added >= 0) numbers[frame] = addedFrames.numbers[added];
     }
-  }
-  const room = Math.max(0, capacity.nodes - tree.size);
-  const added = candidates.number(room);
-  let folded = 0;
-  for (let node = 1; node < nodes.length; node++) {
-    if (nodes[node] >= tree.size) nodes[node] = added.numbers[nodes[node] - tree.size];
-    if (nodes[node] === nodes[parent[node]]) folded++;
-  }
-  return { nodes, folded, symbols: frames.added, tree: added.tree };
+    return placeNodes(tree, newNodes, profile.tree, numbers);
+  });
+  const addedNodes = newNodes.number(Math.max(0, capacity.nodes - tree.size));
+  const placed = profiles.map(({ tree: { parent } }, index) => {
+    const nodes = nodeNumbers[index];
+    let folded = 0;
+    for (let node = 1; node < nodes.length; node++) {
+      if (nodes[node] >= tree.size) nodes[node] = addedNodes.numbers[nodes[node] - tree.size];
+      if (nodes[node] === nodes[parent[node]]) folded++;
+    }
+    return { nodes, folded };
+  });
+  return { placed, symbols: addedFrames.symbols, tree: addedNodes.tree };
 }
 
-/** The dictionary's number of each frame of the profile, `unknown` where there is no room for it. */
+/** The number of each frame of the profile, a preliminary one if it is new; `unknown` if it is not used or finds no room. */
 function placeFrames(
   symbols: ServiceSymbols,
+  newFrames: CandidateFrames,
   { symbols: table, tree }: StackProfile,
-  capacity: number,
-): { numbers: Int32Array; added: SymbolTable } {
-  const functions = new NewNames((name) => symbols.findFunction(name));
-  const files = new NewNames((name) => symbols.findFile(name));
-  const functionNumbers = table.functions.map((name) => symbols.findFunction(name));
-  const fileNumbers = table.files.map((name) => symbols.findFile(name));
-
+): Int32Array {
+  const functions = table.functions.map((name) => symbols.findFunction(name));
+  const files = table.files.map((name) => symbols.findFile(name));
   const numbers = new Int32Array(table.frameLine.length).fill(unknown);
   const isUsed = new Uint8Array(numbers.length);
   for (let node = 1; node < tree.frame.length; node++) isUsed[tree.frame[node]] = 1;
-  const missing = new Map<string, number[]>();
-  let room = Math.max(0, capacity - symbols.counts.frames);
   for (let frame = 0; frame < numbers.length; frame++) {
     if (isUsed[frame] === 0) continue;
-    const functionNumber = functionNumbers[table.frameFunction[frame]];
-    const fileNumber = fileNumbers[table.frameFile[frame]];
-    if (functionNumber !== unknown && fileNumber !== unknown) {
-      numbers[frame] = symbols.findFrame(functionNumber, fileNumber, table.frameLine[frame]);
+    const inFunction = table.frameFunction[frame];
+    const inFile = table.frameFile[frame];
+    const line = table.frameLine[frame];
+    if (functions[inFunction] !== unknown && files[inFile] !== unknown) {
+      numbers[frame] = symbols.findFrame(functions[inFunction], files[inFile], line);
     }
-    if (numbers[frame] !== unknown) continue;
-    const name = table.functions[table.frameFunction[frame]];
-    const file = table.files[table.frameFile[frame]];
-    // Neither can contain the other's end: JSON quotes them.
-    const key = JSON.stringify([name, file, table.frameLine[frame]]);
-    const same = missing.get(key);
-    if (same !== undefined) same.push(frame);
-    else if (room > 0) {
-      missing.set(key, [frame]);
-      functions.add(name);
-      files.add(file);
-      room--;
+    if (numbers[frame] === unknown) {
+      numbers[frame] = newFrames.frame(table.functions[inFunction], table.files[inFile], line);
     }
   }
+  return numbers;
+}
 
-  functions.number(symbols.counts.functions);
-  files.number(symbols.counts.files);
-  const rows = [...missing.values()].map((same) => ({
-    same,
-    functionNumber: functions.get(table.functions[table.frameFunction[same[0]]]),
-    fileNumber: files.get(table.files[table.frameFile[same[0]]]),
-    line: table.frameLine[same[0]],
-  }));
-  rows.sort((a, b) => a.functionNumber - b.functionNumber || a.fileNumber - b.fileNumber || a.line - b.line);
-  rows.forEach(({ same }, index) => {
-    for (const frame of same) numbers[frame] = symbols.counts.frames + index;
-  });
-  const added = {
-    functions: functions.names,
-    files: files.names,
-    frameFunction: Int32Array.from(rows, (row) => row.functionNumber),
-    frameFile: Int32Array.from(rows, (row) => row.fileNumber),
-    frameLine: Int32Array.from(rows, (row) => row.line),
-  };
-  return { numbers, added };
+/** The number of each node of the profile, a preliminary one if it is new. */
+function placeNodes(
+  tree: MonthTree,
+  newNodes: CandidateTree,
+  { parent, frame }: StackTree,
+  frameNumbers: Int32Array,
+): Int32Array {
+  const nodes = new Int32Array(parent.length);
+  for (let node = 1; node < parent.length; node++) {
+    const above = nodes[parent[node]];
+    const number = frameNumbers[frame[node]];
+    if (number === unknown) nodes[node] = above;
+    else {
+      const found = above < tree.size ? tree.find(above, number) : unknown;
+      nodes[node] = found === unknown ? newNodes.child(above, number) : found;
+    }
+  }
+  return nodes;
+}
+
+/** Frames that the dictionary lacks, by preliminary numbers from `first` on. */
+class CandidateFrames {
+  readonly first: number;
+  private readonly numbers = new Map<string, number>();
+  private readonly frames: { readonly functionName: string; readonly file: string; readonly line: number }[] = [];
+
+  constructor(
+    private readonly symbols: ServiceSymbols,
+    private readonly capacity: number,
+  ) {
+    this.first = symbols.counts.frames;
+  }
+
+  /** The preliminary number of a frame, or `unknown` if there is no room for it. */
+  frame(functionName: string, file: string, line: number): number {
+    // Neither can contain the other's end: JSON quotes them.
+    const key = JSON.stringify([functionName, file, line]);
+    let number = this.numbers.get(key);
+    if (number === undefined) {
+      number = this.first + this.frames.length;
+      if (number >= this.capacity) return unknown;
+      this.frames.push({ functionName, file, line });
+      this.numbers.set(key, number);
+    }
+    return number;
+  }
+
+  /** Gives the final numbers. @returns that of each candidate, and what is to be added */
+  number(): { numbers: Int32Array; symbols: SymbolTable } {
+    const { counts } = this.symbols;
+    const functions = new NewNames(counts.functions, (name) => this.symbols.findFunction(name));
+    const files = new NewNames(counts.files, (name) => this.symbols.findFile(name));
+    for (const { functionName, file } of this.frames) {
+      functions.add(functionName);
+      files.add(file);
+    }
+    functions.number();
+    files.number();
+    const rows = this.frames.map(({ functionName, file, line }, candidate) => {
+      return { candidate, functionNumber: functions.get(functionName), fileNumber: files.get(file), line };
+    });
+    rows.sort((a, b) => a.functionNumber - b.functionNumber || a.fileNumber - b.fileNumber || a.line - b.line);
+    const numbers = new Int32Array(rows.length);
+    rows.forEach(({ candidate }, index) => (numbers[candidate] = this.first + index));
+    const symbols = {
+      functions: functions.names,
+      files: files.names,
+      frameFunction: Int32Array.from(rows, (row) => row.functionNumber),
+      frameFile: Int32Array.from(rows, (row) => row.fileNumber),
+      frameLine: Int32Array.from(rows, (row) => row.line),
+    };
+    return { numbers, symbols };
+  }
 }
 
 class NewNames {
   private readonly numbers = new Map<string, number>();
   names: string[] = [];
 
-  constructor(private readonly findKnown: (name: string) => number) {}
+  constructor(
+    private readonly first: number,
+    private readonly findKnown: (name: string) => number,
+  ) {}
 
   add(name: string): void {
     if (!this.numbers.has(name) && this.findKnown(name) === unknown) this.numbers.set(name, unknown);
   }
 
-  number(first: number): void {
+  number(): void {
     this.names = [...this.numbers.keys()].sort();
-    this.names.forEach((name, index) => this.numbers.set(name, first + index));
+    this.names.forEach((name, index) => this.numbers.set(name, this.first + index));
   }
 
   get(name: string): number {

@@ -1,5 +1,5 @@
 import { joinTables, type SeriesTable, sliceTable } from '../analysis/series-table.js';
-import type { TenantId, Tx } from '../platform/database.js';
+import { prepared, type TenantId, type Tx } from '../platform/database.js';
 import { decodeSeries, encodeSeries } from './series-chunk.js';
 
 /** What one part said about one UTC day, ready to be written. */
@@ -43,41 +43,46 @@ export function timestampOf(nanos: bigint): string {
   return `${new Date(Number(micros / 1_000_000n) * 1000).toISOString().slice(0, 19)}.${String(micros % 1_000_000n).padStart(6, '0')}Z`;
 }
 
-export interface SeriesOfPart {
+/** A chunk, and whose it is. */
+export interface RecordedSeries extends SealedSeries {
+  readonly serviceId: string;
+  readonly instanceId: string;
+  readonly buildId: string | null;
   readonly snapshotId: string;
-  readonly series: readonly SealedSeries[];
 }
 
-/** Replaces what the snapshots of `parts` and `replaced` had said. */
+/** @param replaced snapshots that had said something before, which is forgotten */
 export async function writeSeries(
   tx: Tx,
   tenantId: TenantId,
-  { serviceId, instanceId, buildId }: { serviceId: string; instanceId: string; buildId: string | null },
   replaced: readonly string[],
-  parts: readonly SeriesOfPart[],
+  chunks: readonly RecordedSeries[],
 ): Promise<void> {
-  await tx.query('delete from series_chunk where tenant_id = $1 and snapshot_id = any($2::uuid[])', [
-    tenantId,
-    [...replaced, ...parts.map(({ snapshotId }) => snapshotId)],
-  ]);
-  const rows = parts.flatMap(({ snapshotId, series }) => series.map((chunk) => ({ snapshotId, ...chunk })));
-  if (rows.length === 0) return;
-  await tx.query(
+  if (replaced.length > 0) {
+    await tx.query('delete from series_chunk where tenant_id = $1 and snapshot_id = any($2::uuid[])', [
+      tenantId,
+      replaced,
+    ]);
+  }
+  if (chunks.length === 0) return;
+  await prepared(
+    tx,
     `insert into series_chunk (tenant_id, service_id, instance_id, build_id, source, first_at, last_at, snapshot_id, moments, data)
-     select $1, $2, $3, $4, c.source, c.first_at, c.last_at, c.snapshot_id, c.moments, c.data
-       from unnest($5::text[], $6::timestamptz[], $7::timestamptz[], $8::uuid[], $9::int[], $10::bytea[])
-              c (source, first_at, last_at, snapshot_id, moments, data)`,
+     select $1, c.service_id, c.instance_id, c.build_id, c.source, c.first_at, c.last_at, c.snapshot_id, c.moments, c.data
+       from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::uuid[],
+                   $9::int[], $10::bytea[])
+              c (service_id, instance_id, build_id, source, first_at, last_at, snapshot_id, moments, data)`,
     [
       tenantId,
-      serviceId,
-      instanceId,
-      buildId,
-      rows.map(({ source }) => source),
-      rows.map(({ firstAt }) => firstAt),
-      rows.map(({ lastAt }) => lastAt),
-      rows.map(({ snapshotId }) => snapshotId),
-      rows.map(({ moments }) => moments),
-      rows.map(({ data }) => data),
+      chunks.map(({ serviceId }) => serviceId),
+      chunks.map(({ instanceId }) => instanceId),
+      chunks.map(({ buildId }) => buildId),
+      chunks.map(({ source }) => source),
+      chunks.map(({ firstAt }) => firstAt),
+      chunks.map(({ lastAt }) => lastAt),
+      chunks.map(({ snapshotId }) => snapshotId),
+      chunks.map(({ moments }) => moments),
+      chunks.map(({ data }) => data),
     ],
   );
 }

@@ -127,6 +127,9 @@ export class MonthTree {
 
   /** The node below `parent` with that frame, or -1. */
   find(parent: number, frame: number): number {
+    // Nodes are numbered depth first, so that most often the first child is the very next node.
+    const next = parent + 1;
+    if (next > 0 && next < this.size && this.parent.at(next) === parent && this.frame.at(next) === frame) return next;
     return this.nodes.find(parent, frame);
   }
 

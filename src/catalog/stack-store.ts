@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { StackTree, SymbolTable } from '../analysis/stack-profile.js';
-import type { TenantId, Tx } from '../platform/database.js';
+import { prepared, type TenantId, type Tx } from '../platform/database.js';
 import { DamagedBlockError } from './block.js';
 import { MonthTree, ServiceSymbols } from './service-symbols.js';
 import { decodeStackBlock } from './stack-block.js';
@@ -71,7 +71,8 @@ export class StackStore {
 
   /** The dictionary as it grows, or null if the month has none. @throws DamagedBlockError */
   async open(tx: Tx, tenantId: TenantId, serviceId: string, month: string): Promise<MonthDictionary | null> {
-    const [head] = await tx.query<{ nodes: number; incarnation: string; frames: number }[]>(
+    const [head] = await prepared<{ nodes: number; incarnation: string; frames: number }[]>(
+      tx,
       `select t.nodes, t.incarnation, s.frames
          from stack_head t join symbol_head s on s.tenant_id = t.tenant_id and s.service_id = t.service_id
         where t.tenant_id = $1 and t.service_id = $2 and t.month = $3`,

@@ -175,12 +175,8 @@ export function sniff(head: Uint8Array): Sniffed | null {
 export function sniffHead(bytes: Uint8Array): Sniffed | null {
   const bom = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const head = bytes.subarray(bom ? 3 : 0, headBytes);
-  let text = '';
-  let mayBeText = true;
-  for (const byte of head) {
-    text += String.fromCharCode(byte);
-    if (byte < tab) mayBeText = false;
-  }
+  const text = String.fromCharCode(...head);
+  const mayBeText = !head.some((byte) => byte < tab);
   for (const { name, ownClock, isText, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
     if (isText && !mayBeText) continue;
     if (matches(head, text)) return { format: name, ownClock, gzip: false };

@@ -1,16 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Archive } from '../archive/archive.js';
-import type { Dictionary } from '../catalog/dictionary.js';
-import { type IndexedPart, indexPart, type RecordedUpload } from '../catalog/index-part.js';
-import { recordParts, StaleDictionaryError } from '../catalog/record.js';
 import { isDatabaseUnavailable } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
 import { Problem, type ProblemCode } from '../platform/problem.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import type { CrashReason, ParseAnswer, ParsedPart, RefusalFault } from './parsed-part.js';
 import type { ParserPool } from './parser-pool.js';
-import { type ClaimedUpload, type FinishedUpload, maxCrashes, maxLostLeases, type WorkList } from './work-list.js';
+import type { ResultRecorder } from './result-recorder.js';
+import { type ClaimedUpload, maxCrashes, maxLostLeases, type UploadResult, type WorkList } from './work-list.js';
 
 const codeOfFault: Record<RefusalFault, ProblemCode> = {
   unrecognized: 'unrecognized-format',
@@ -28,16 +25,12 @@ const crashText: Record<CrashReason, string> = {
   memory: 'it needed too much memory',
 };
 
-/** PostgreSQL: serialization_failure, deadlock_detected, lock_not_available. The same again may succeed. */
-const transientCodes = new Set(['40001', '40P01', '55P03']);
-const attemptsWhenTransient = 5;
-
-/** Takes one claimed upload to its end: parse, dictionaries, vectors, and the transaction with the result. */
+/** Takes one claimed upload to its end: has it parsed, and what came of it recorded. */
 export class UploadIndexer {
   constructor(
     private readonly archive: Archive,
     private readonly parsers: ParserPool,
-    private readonly dictionary: Dictionary,
+    private readonly recorder: ResultRecorder,
     private readonly work: WorkList,
     private readonly metrics: IngestMetrics,
     private readonly logger: Logger,
@@ -94,22 +87,8 @@ export class UploadIndexer {
   }
 
   private async record(upload: ClaimedUpload, parts: readonly ParsedPart[]): Promise<boolean> {
-    const { claim } = upload;
-    const recorded: RecordedUpload = {
-      uploadId: claim.uploadId,
-      serviceId: upload.serviceId,
-      instanceId: upload.instanceId,
-      receivedAt: upload.receivedAt,
-      declared: upload.declared,
-    };
     try {
-      await again(async () => {
-        const indexed: IndexedPart[] = [];
-        for (const part of parts) indexed.push(await indexPart(this.dictionary, claim.tenantId, recorded, part));
-        failpoint('after-dictionary-before-result');
-        await this.finish(upload, { state: 'indexed', problem: null }, indexed);
-      });
-      return true;
+      return await this.finish(upload, { state: 'indexed', problem: null }, parts);
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // What this upload does to the database it would do again, and for ever, if nobody counted.
@@ -117,27 +96,13 @@ export class UploadIndexer {
     }
   }
 
-  private async finish(
-    upload: ClaimedUpload,
-    result: FinishedUpload,
-    parts: readonly IndexedPart[] = [],
-  ): Promise<true> {
-    const { claim, serviceId, instanceId, receivedAt, declared } = upload;
-    const isOurs = await this.work.finish(claim, result, async (tx) => {
-      if (parts.length === 0) return;
-      await recordParts(
-        tx,
-        claim.tenantId,
-        { uploadId: claim.uploadId, serviceId, instanceId, receivedAt, declared },
-        parts,
-      );
-    });
-    if (!isOurs) {
+  private async finish(upload: ClaimedUpload, result: UploadResult, parts: readonly ParsedPart[] = []): Promise<true> {
+    if (!(await this.recorder.record({ upload, result, parts }))) {
       this.logger.warn('a result came too late: another worker has taken the upload over');
       return true;
     }
     this.metrics.finished.inc({ state: result.state });
-    this.metrics.secondsToResult.observe((Date.now() - receivedAt.getTime()) / 1000);
+    this.metrics.secondsToResult.observe((Date.now() - upload.receivedAt.getTime()) / 1000);
     this.logger.info({ state: result.state, problem: result.problem?.code }, 'upload finished');
     return true;
   }
@@ -155,20 +120,5 @@ export class UploadIndexer {
       this.logger.warn({ state: 'quarantined', problem: problem.code }, 'upload finished');
     }
     return isOver;
-  }
-}
-
-/** Does it again when others stood in the way, or when the dictionary was dropped meanwhile. */
-async function again(attempt: () => Promise<void>): Promise<void> {
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const code = (error as { code?: unknown }).code;
-      const isTransient =
-        error instanceof StaleDictionaryError || (typeof code === 'string' && transientCodes.has(code));
-      if (!isTransient || attempts === attemptsWhenTransient) throw error;
-      await sleep(20 * attempts * Math.random());
-    }
   }
 }

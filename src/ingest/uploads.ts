@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Database, TenantId, Tx } from '../platform/database.js';
+import { type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ServiceRegistry } from '../tenants/services.js';
@@ -99,7 +99,9 @@ async function accept(
   upload: ArchivedUpload,
 ): Promise<Receipt | null> {
   const { declared } = upload;
-  const accepted = await tx.query<unknown[]>(
+  const accepted = await prepared<unknown[]>(
+    tx,
+
     `with stored as (
        insert into blob (tenant_id, sha256, size_bytes) values ($1, $4, $8)
        on conflict (tenant_id, sha256) do nothing

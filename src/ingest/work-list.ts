@@ -1,4 +1,4 @@
-import type { Database, TenantId, Tx } from '../platform/database.js';
+import { type Database, prepared, type TenantId, type Tx } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
 import type { ProblemBody } from '../platform/problem.js';
 import type { ContentEncoding } from './parsed-part.js';
@@ -16,8 +16,11 @@ import type { DeclaredUpload } from './declared-upload.js';
  *                                                    └──▶ parsing    the lease ran out: the next claim takes it over
  *
  * A worker owns an upload while the row carries the fencing number of its claim. Whatever it writes, it first locks the
- * row under that number; if the number has moved on, the upload is another worker's and nothing is written. So a result
- * is recorded once, though an upload may be parsed several times. The row goes with the result, in one transaction.
+ * row under that number; if the number has moved on, the upload is another worker's and nothing is written of it. So a
+ * result is recorded once, though an upload may be parsed several times. The row goes with the result, in one transaction.
+ *
+ * One transaction may record the results of several uploads of a tenant, each under its own number. Whoever locks several
+ * rows does so in the order of their ids, so that nobody waits in a ring; a claim waits for no row at all.
  *
  * Two counters end an upload that nobody can finish. `crashes` are deaths of the parser that the worker saw while this
  * very upload was in it. `lost_leases` are workers that vanished; a machine that fails does that to all uploads it
@@ -52,9 +55,6 @@ export interface ClaimedUpload {
 export const maxCrashes = 3;
 export const maxLostLeases = 20;
 
-/** Another worker holds the upload, or it is finished. */
-class LostFence extends Error {}
-
 interface WorkRow {
   tenant_id: TenantId;
   upload_id: string;
@@ -87,7 +87,8 @@ export class WorkList {
    */
   async claim(slots: number): Promise<Claim[]> {
     const rows = await this.db.acrossTenants(async (tx) => {
-      const claimed = await tx.query<WorkRow[]>(
+      const claimed = await prepared<WorkRow[]>(
+        tx,
         `select tenant_id, upload_id, fencing, attempts, crashes, lost_leases
            from claim_work($1, $2 * interval '1 millisecond'), set_config('synchronous_commit', 'off', true)`,
         [slots, this.leaseMillis],
@@ -107,13 +108,14 @@ export class WorkList {
   /** Marks claimed uploads of one tenant as being parsed, and reads them. Claims that were lost are left out. */
   async begin(tenantId: TenantId, claims: readonly Claim[]): Promise<ClaimedUpload[]> {
     const [rows] = await this.db.withTenant(tenantId, (tx) =>
-      tx.query<[UploadRow[], number]>(
+      prepared<[UploadRow[], number]>(
+        tx,
         `with held as (
            select w.upload_id, w.attempts, set_config('synchronous_commit', 'off', true)
              from work w
             where w.tenant_id = $1
               and (w.upload_id, w.fencing) in (select * from unnest($2::uuid[], $3::bigint[]))
-              for update
+            order by w.upload_id for update
          )
          update upload u set state = 'parsing', attempts = held.attempts
            from held where u.tenant_id = $1 and u.upload_id = held.upload_id
@@ -139,9 +141,9 @@ export class WorkList {
     if (claims.length === 0) return [];
     const [rows] = await this.db.acrossTenants((tx) =>
       tx.query<[{ fencing: string }[], number]>(
-        `update work w set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-           from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as held (tenant_id, upload_id, fencing)
-          where w.tenant_id = held.tenant_id and w.upload_id = held.upload_id and w.fencing = held.fencing
+        `with held as (${lockHeld})
+         update work w set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+           from held where w.tenant_id = held.tenant_id and w.upload_id = held.upload_id
          returning w.fencing`,
         [...columns(claims), this.leaseMillis],
       ),
@@ -151,17 +153,29 @@ export class WorkList {
   }
 
   /**
-   * Records the result of an upload and takes it off the list, in one transaction: `write` puts its snapshots into the
-   * index, or nothing when there is a problem.
+   * Records results of one tenant's uploads and takes them off the list, in one transaction: `write` puts the snapshots of
+   * those that are still held into the index. Uploads that are no longer this worker's are left out.
    *
-   * @returns whether the result was recorded; false when the upload is no longer this worker's
+   * @returns the claims whose results were recorded
    */
-  async finish(claim: Claim, result: FinishedUpload, write: (tx: Tx) => Promise<void>): Promise<boolean> {
-    return this.fenced(claim, async (tx) => {
-      await write(tx);
-      await this.takeOff(tx, claim, result);
-      failpoint('after-result-before-commit');
-    });
+  async finish(
+    tenantId: TenantId,
+    finished: readonly FinishedUpload[],
+    write: (tx: Tx, held: ReadonlySet<Claim>) => Promise<void>,
+  ): Promise<ReadonlySet<Claim>> {
+    return this.fenced(
+      tenantId,
+      finished.map(({ claim }) => claim),
+      async (tx, held) => {
+        await write(tx, held);
+        await this.takeOff(
+          tx,
+          tenantId,
+          finished.filter(({ claim }) => held.has(claim)),
+        );
+        failpoint('after-result-before-commit');
+      },
+    );
   }
 
   /**
@@ -171,14 +185,15 @@ export class WorkList {
    */
   async crashed(claim: Claim, quarantineWith: ProblemBody): Promise<boolean> {
     let quarantined = false;
-    await this.fenced(claim, async (tx) => {
+    await this.fenced(claim.tenantId, [claim], async (tx) => {
       const [[{ crashes }]] = await tx.query<[{ crashes: number }[], number]>(
         `update work set crashes = crashes + 1, lease_until = null
           where tenant_id = $1 and upload_id = $2 returning crashes`,
         [claim.tenantId, claim.uploadId],
       );
       quarantined = crashes >= maxCrashes;
-      if (quarantined) await this.takeOff(tx, claim, { state: 'quarantined', problem: quarantineWith });
+      const result = { state: 'quarantined', problem: quarantineWith } as const;
+      if (quarantined) await this.takeOff(tx, claim.tenantId, [{ claim, result }]);
       else await this.putBack(tx, claim.tenantId, [claim.uploadId]);
     });
     return quarantined;
@@ -189,9 +204,9 @@ export class WorkList {
     for (const [tenantId, own] of byTenant(claims)) {
       await this.db.withTenant(tenantId, async (tx) => {
         const [rows] = await tx.query<[{ upload_id: string }[], number]>(
-          `update work w set lease_until = null
-             from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as held (tenant_id, upload_id, fencing)
-            where w.tenant_id = held.tenant_id and w.upload_id = held.upload_id and w.fencing = held.fencing
+          `with held as (${lockHeld})
+           update work w set lease_until = null
+             from held where w.tenant_id = held.tenant_id and w.upload_id = held.upload_id
            returning w.upload_id`,
           columns(own),
         );
@@ -218,31 +233,48 @@ export class WorkList {
     return neglected;
   }
 
-  /** Runs `work` in a transaction that holds the upload's row under the claim's fencing number. */
-  private async fenced(claim: Claim, work: (tx: Tx) => Promise<void>): Promise<boolean> {
-    try {
-      await this.db.withTenant(claim.tenantId, async (tx) => {
-        const held = await tx.query<unknown[]>(
-          `select set_config('synchronous_commit', 'off', true)
-             from work where tenant_id = $1 and upload_id = $2 and fencing = $3 for update`,
-          [claim.tenantId, claim.uploadId, claim.fencing],
-        );
-        if (held.length === 0) throw new LostFence();
-        await work(tx);
-      });
-      return true;
-    } catch (error) {
-      if (error instanceof LostFence) return false;
-      throw error;
-    }
+  /**
+   * Runs `work` in a transaction that holds the uploads' rows under the claims' fencing numbers, unless all are lost.
+   *
+   * @returns the claims that it holds
+   */
+  private async fenced(
+    tenantId: TenantId,
+    claims: readonly Claim[],
+    work: (tx: Tx, held: ReadonlySet<Claim>) => Promise<void>,
+  ): Promise<ReadonlySet<Claim>> {
+    return this.db.withTenant(tenantId, async (tx) => {
+      const rows = await prepared<{ fencing: string }[]>(
+        tx,
+        `select held.fencing, set_config('synchronous_commit', 'off', true) from (${lockHeld}) held`,
+        columns(claims),
+      );
+      const numbers = new Set(rows.map((row) => row.fencing));
+      const held = new Set(claims.filter((claim) => numbers.has(claim.fencing)));
+      if (held.size > 0) await work(tx, held);
+      return held;
+    });
   }
 
-  private async takeOff(tx: Tx, claim: Claim, { state, problem }: FinishedUpload): Promise<void> {
-    await tx.query(
-      `with done as (delete from work where tenant_id = $1 and upload_id = $2 returning crashes)
-       update upload set state = $3, problem = $4, crashes = done.crashes, finished_at = clock_timestamp()
-         from done where tenant_id = $1 and upload_id = $2`,
-      [claim.tenantId, claim.uploadId, state, problem],
+  private async takeOff(tx: Tx, tenantId: TenantId, finished: readonly FinishedUpload[]): Promise<void> {
+    await prepared(
+      tx,
+      `with result as (
+         select * from unnest($2::uuid[], $3::text[], $4::jsonb[]) r (upload_id, state, problem)
+       ), done as (
+         delete from work w using result where w.tenant_id = $1 and w.upload_id = result.upload_id
+         returning w.upload_id, w.crashes
+       )
+       update upload u
+          set state = result.state, problem = result.problem, crashes = done.crashes, finished_at = clock_timestamp()
+         from done join result using (upload_id)
+        where u.tenant_id = $1 and u.upload_id = done.upload_id`,
+      [
+        tenantId,
+        finished.map(({ claim }) => claim.uploadId),
+        finished.map(({ result }) => result.state),
+        finished.map(({ result }) => result.problem && JSON.stringify(result.problem)),
+      ],
     );
   }
 
@@ -257,9 +289,21 @@ export class WorkList {
   }
 }
 
-export type FinishedUpload =
+export interface FinishedUpload {
+  readonly claim: Claim;
+  readonly result: UploadResult;
+}
+
+export type UploadResult =
   | { readonly state: 'indexed'; readonly problem: null }
   | { readonly state: 'rejected' | 'quarantined'; readonly problem: ProblemBody };
+
+/** SQL: locks those rows of the claims `columns(claims)` that still carry their fencing number. */
+const lockHeld = `
+  select w.tenant_id, w.upload_id, w.fencing
+    from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as c (tenant_id, upload_id, fencing)
+    join work w on w.tenant_id = c.tenant_id and w.upload_id = c.upload_id and w.fencing = c.fencing
+   order by w.tenant_id, w.upload_id for update of w`;
 
 export function byTenant(claims: readonly Claim[]): Map<TenantId, Claim[]> {
   const groups = new Map<TenantId, Claim[]>();

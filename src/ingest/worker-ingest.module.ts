@@ -15,13 +15,14 @@ import { IndexWorker } from './index-worker.js';
 import { IngestMetrics } from './ingest-metrics.js';
 import { defaultParserLimits, ParserPool, type ParserPoolOptions } from './parser-pool.js';
 import { siblingModule } from '../platform/sibling-module.js';
+import { ResultRecorder } from './result-recorder.js';
 import { UploadIndexer } from './upload-indexer.js';
 import { WorkList } from './work-list.js';
 
 export const PARSER_POOL_OPTIONS = Symbol('parser pool options');
 
-/** While one upload of a parser is being parsed, others are on their way to it or from it to the index. */
-const slotsPerParser = 4;
+/** While one upload of a parser is being parsed, others are on their way to it, or gather to be recorded together. */
+const slotsPerParser = 8;
 
 /** The worker's part of ingest: takes uploads off the work list and indexes them. */
 @Module({
@@ -59,16 +60,21 @@ const slotsPerParser = 4;
       useFactory: (db: Database) => new Dictionary(db, new StackStore()),
     },
     {
+      provide: ResultRecorder,
+      inject: [Dictionary, WorkList],
+      useFactory: (dictionary: Dictionary, work: WorkList) => new ResultRecorder(dictionary, work),
+    },
+    {
       provide: UploadIndexer,
-      inject: [ARCHIVE, ParserPool, Dictionary, WorkList, IngestMetrics, LOGGER],
+      inject: [ARCHIVE, ParserPool, ResultRecorder, WorkList, IngestMetrics, LOGGER],
       useFactory: (
         archive: Archive,
         parsers: ParserPool,
-        dictionary: Dictionary,
+        recorder: ResultRecorder,
         work: WorkList,
         metrics: IngestMetrics,
         logger: Logger,
-      ) => new UploadIndexer(archive, parsers, dictionary, work, metrics, logger),
+      ) => new UploadIndexer(archive, parsers, recorder, work, metrics, logger),
     },
     {
       provide: IndexWorker,

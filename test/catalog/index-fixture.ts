@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type IndexedPart, type PartContent, type RecordedUpload, indexPart } from '../../src/catalog/index-part.js';
-import { recordParts } from '../../src/catalog/record.js';
+import { type PartContent, type RecordedUpload, indexUploads } from '../../src/catalog/index-part.js';
+import { recordUploads } from '../../src/catalog/record.js';
 import type { Dictionary } from '../../src/catalog/dictionary.js';
 import type { StackProfile } from '../../src/analysis/stack-profile.js';
 import { sumOf } from '../../src/formats/int64.js';
@@ -97,9 +97,8 @@ export async function indexUpload(
   upload: RecordedUpload,
   contents: readonly PartContent[],
 ): Promise<void> {
-  const parts: IndexedPart[] = [];
-  for (const content of contents) parts.push(await indexPart(dictionary, tenantId, upload, content));
-  await db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, upload, parts));
+  const indexed = await indexUploads(dictionary, tenantId, [{ upload, parts: contents }]);
+  await db.withTenant(tenantId, (tx) => recordUploads(tx, tenantId, indexed));
 }
 
 /** Unix nanoseconds. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Dictionary } from '../../src/catalog/dictionary.js';
-import { indexPart, type PartContent, type RecordedUpload } from '../../src/catalog/index-part.js';
-import { partId, recordParts, StaleDictionaryError } from '../../src/catalog/record.js';
+import { indexUploads, type PartContent, type RecordedUpload } from '../../src/catalog/index-part.js';
+import { partId, recordUploads, StaleDictionaryError } from '../../src/catalog/record.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import { capturedAt } from '../../src/catalog/captured-at.js';
 import type { TenantId } from '../../src/platform/database.js';
@@ -206,12 +206,12 @@ describe('recording an upload', () => {
   it('is refused when the month’s dictionary was dropped meanwhile, and succeeds when indexed again', async () => {
     const [instanceId] = service.instanceIds;
     const inserted = await insertUpload(test.db, tenantId, { serviceId: service.serviceId, instanceId });
-    const part = await indexPart(dictionary, tenantId, inserted, heap());
+    const indexed = await indexUploads(dictionary, tenantId, [{ upload: inserted, parts: [heap()] }]);
     await test.db.withTenant(tenantId, async (tx) => {
       await tx.query('delete from stack_block where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
       await tx.query('delete from stack_head where tenant_id = $1 and service_id = $2', [tenantId, service.serviceId]);
     });
-    await expect(test.db.withTenant(tenantId, (tx) => recordParts(tx, tenantId, inserted, [part]))).rejects.toThrow(
+    await expect(test.db.withTenant(tenantId, (tx) => recordUploads(tx, tenantId, indexed))).rejects.toThrow(
       StaleDictionaryError,
     );
     expect(await vectors()).toEqual([]);
@@ -224,6 +224,42 @@ describe('recording an upload', () => {
     expect(await snapshots()).toMatchObject([
       { at: noon, captured_from: 'receipt', details: { warnings: [{ code: 'impossible-time', count: 1 }] } },
     ]);
+  });
+
+  it('may be of several services at once, each with its own build, instance and times', async () => {
+    const services = [
+      service,
+      await insertService(test.db, tenantId, randomUUID()),
+      await insertService(test.db, tenantId, randomUUID()),
+    ];
+    const contents = await Promise.all(
+      services.map(async ({ serviceId, instanceIds: [instanceId] }, i) => ({
+        upload: await insertUpload(test.db, tenantId, {
+          serviceId,
+          instanceId,
+          declared: i === 0 ? {} : { gitSha: `sha${i}` },
+        }),
+        parts: [{ ...heap(), capturedAtNanos: nanos(after(-3600 * i)) }, ...(i === 1 ? [heap(9n, 9n, 9n, 9n)] : [])],
+      })),
+    );
+    const indexed = await indexUploads(dictionary, tenantId, contents);
+    await test.db.withTenant(tenantId, (tx) => recordUploads(tx, tenantId, indexed));
+    for (const [i, each] of services.entries()) {
+      service = each;
+      const found = await snapshots();
+      expect(found).toHaveLength(i === 1 ? 2 : 1);
+      expect(found[0]).toMatchObject({ snapshot_id: contents[i].upload.uploadId, at: after(-3600 * i) });
+      expect(await vectors()).toHaveLength(found.length);
+      const builds = await rows<{ build_id: string; git_sha: string }>(
+        'select build_id, git_sha from build where tenant_id = $1 and service_id = $2',
+      );
+      expect(builds.map(({ git_sha }) => git_sha)).toEqual(i === 0 ? [] : [`sha${i}`]);
+      for (const snapshot of found) expect(snapshot.build_id).toBe(builds[0]?.build_id ?? null);
+      const [{ first_seen }] = await rows<{ first_seen: Date }>(
+        'select first_seen from instance where tenant_id = $1 and service_id = $2',
+      );
+      expect(first_seen).toEqual(after(-3600 * i));
+    }
   });
 
   it('writes many uploads of one service and build at once without waiting in a ring', async () => {

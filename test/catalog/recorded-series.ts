@@ -1,8 +1,8 @@
 import type { StackProfile } from '../../src/analysis/stack-profile.js';
 import { Compaction } from '../../src/catalog/compaction.js';
 import { Dictionary } from '../../src/catalog/dictionary.js';
-import { indexPart } from '../../src/catalog/index-part.js';
-import { recordParts } from '../../src/catalog/record.js';
+import { indexUploads } from '../../src/catalog/index-part.js';
+import { recordUploads } from '../../src/catalog/record.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import { readTrend, type Trend, type TrendQuery } from '../../src/catalog/trends.js';
 import { asTenantId, type TenantId, type Tx } from '../../src/platform/database.js';
@@ -88,8 +88,8 @@ export class RecordedSeries {
       delta: snapshot.delta ?? false,
       durationNanos: snapshot.durationNanos ?? 0n,
     });
-    const part = await indexPart(this.dictionary, this.tenantId, upload, content);
-    return (tx) => recordParts(tx, this.tenantId, upload, [part]);
+    const indexed = await indexUploads(this.dictionary, this.tenantId, [{ upload, parts: [content] }]);
+    return (tx) => recordUploads(tx, this.tenantId, indexed);
   }
 
   async trend(

@@ -6,6 +6,7 @@ import { Announcer } from '../../src/ingest/announcer.js';
 import { IndexWorker } from '../../src/ingest/index-worker.js';
 import { IngestMetrics } from '../../src/ingest/ingest-metrics.js';
 import type { ParserPool } from '../../src/ingest/parser-pool.js';
+import { ResultRecorder } from '../../src/ingest/result-recorder.js';
 import { UploadIndexer } from '../../src/ingest/upload-indexer.js';
 import { WorkList } from '../../src/ingest/work-list.js';
 import type { Database } from '../../src/platform/database.js';
@@ -29,7 +30,8 @@ export function makeWorker(setting: WorkerSetting): IndexWorker {
   const logger = setting.logger ?? pino({ enabled: false });
   const work = new WorkList(db, leaseMillis);
   const dictionary = new Dictionary(db, new StackStore());
-  const indexer = new UploadIndexer(archive, parsers, dictionary, work, new IngestMetrics(new Metrics()), logger);
+  const recorder = new ResultRecorder(dictionary, work);
+  const indexer = new UploadIndexer(archive, parsers, recorder, work, new IngestMetrics(new Metrics()), logger);
   const announcer = new Announcer(queue, logger);
   return new IndexWorker(work, indexer, announcer, logger, { slots, sweepMillis, drainMillis: 10_000 });
 }

@@ -10,6 +10,7 @@ import { type JobQueue, openQueue } from '../../src/platform/queue.js';
 import { settle } from '../app.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { insertTenant } from '../tenants/fixture.js';
+import { finishOne } from './finish-one.js';
 import { makeWorker, type WorkerSetting } from './index-worker-fixture.js';
 import { indexOf } from './index-contents.js';
 import { openParsers, parserOptions } from './parsers.js';
@@ -150,7 +151,7 @@ describe('a worker', () => {
     await settle(database.db);
     expect(await stateOf(id)).toMatchObject({ state: 'indexed' });
     expect(
-      await vanished.finish(claim, { state: 'indexed', problem: null }, () => Promise.reject(new Error('written'))),
+      await finishOne(vanished, claim, { state: 'indexed', problem: null }, () => Promise.reject(new Error('written'))),
     ).toBe(false);
   });
 
@@ -237,7 +238,7 @@ describe('reindexing', () => {
     const work = new WorkList(database.db, 60_000);
     const [claim] = await work.claim(1);
     for await (const _ of reindex(database.db, null));
-    expect(await work.finish(claim, { state: 'indexed', problem: null }, () => Promise.resolve())).toBe(false);
+    expect(await finishOne(work, claim, { state: 'indexed', problem: null }, () => Promise.resolve())).toBe(false);
     expect((await stateOf(id)).state).toBe('stored');
     expect(await work.claim(1)).toMatchObject([{ uploadId: id }]);
   });
@@ -248,7 +249,7 @@ describe('reindexing', () => {
     const work = new WorkList(database.db, 60_000);
     const [claim] = await work.claim(1);
     const problem = { type: 't', title: 't', status: 422, detail: 'd', code: 'malformed' } as const;
-    await work.finish(claim, { state: 'rejected', problem }, () => Promise.resolve());
+    await finishOne(work, claim, { state: 'rejected', problem }, () => Promise.resolve());
     for await (const _ of reindex(database.db, null));
     start(openParsers('real'));
     await settle(database.db);

@@ -3,6 +3,7 @@ import { Database, type TenantId } from '../../src/platform/database.js';
 import { Problem } from '../../src/platform/problem.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 import { insertTenant } from '../tenants/fixture.js';
+import { finishOne } from './finish-one.js';
 import { UploadFixture } from './upload-fixture.js';
 
 let database: TestDatabase;
@@ -136,10 +137,10 @@ describe('a result', () => {
     const [claim] = await work.claim(1);
     await work.begin(tenantId, [claim]);
     expect(await stateOf(tenantId, id)).toMatchObject({ state: 'parsing', attempts: 1, finished: false });
-    const failing = work.finish(claim, indexed, () => Promise.reject(new Error('no')));
+    const failing = finishOne(work, claim, indexed, () => Promise.reject(new Error('no')));
     await expect(failing).rejects.toThrow('no');
     expect(await workRows()).toHaveLength(1);
-    expect(await work.finish(claim, indexed, writeNothing)).toBe(true);
+    expect(await finishOne(work, claim, indexed, writeNothing)).toBe(true);
     expect(await stateOf(tenantId, id)).toMatchObject({ state: 'indexed', problem: null, finished: true });
     expect(await workRows()).toEqual([]);
   });
@@ -155,16 +156,37 @@ describe('a result', () => {
       written = true;
       return Promise.resolve();
     };
-    expect(await work.finish(slow, indexed, write)).toBe(false);
+    expect(await finishOne(work, slow, indexed, write)).toBe(false);
     expect(await work.begin(tenantId, [slow])).toEqual([]);
     expect(await work.crashed(slow, quarantine)).toBe(false);
     await work.release([slow]);
     expect(written).toBe(false);
     expect(await work.renew([slow, quick])).toEqual([slow]);
-    expect(await work.finish(quick, indexed, writeNothing)).toBe(true);
-    expect(await work.finish(quick, indexed, write)).toBe(false);
+    expect(await finishOne(work, quick, indexed, writeNothing)).toBe(true);
+    expect(await finishOne(work, quick, indexed, write)).toBe(false);
     expect(written).toBe(false);
     expect(await stateOf(tenantId, id)).toMatchObject({ state: 'indexed', crashes: 0 });
+  });
+
+  it('may come with others, of which those that were taken over are left out', async () => {
+    const tenantId = await tenantNamed('a');
+    const ids = await addUploads(tenantId, 3);
+    const [a, b, c] = await work.claim(3);
+    await expireLeases();
+    const [again] = await work.claim(1);
+    const lost = [a, b, c].find((claim) => claim.uploadId === again.uploadId)!;
+    const kept = [a, b, c].filter((claim) => claim !== lost);
+    let written: ReadonlySet<Claim> | null = null;
+    const finished = [c, a, b].map((claim) => ({ claim, result: indexed }));
+    const recorded = await work.finish(tenantId, finished, (_, held) => {
+      written = held;
+      return Promise.resolve();
+    });
+    expect(recorded).toEqual(new Set(kept));
+    expect(written).toEqual(new Set(kept));
+    const states = await Promise.all(ids.map((id) => stateOf(tenantId, id)));
+    expect(states.filter(({ state }) => state === 'indexed')).toHaveLength(2);
+    expect(await workRows()).toMatchObject([{ upload_id: lost.uploadId, fencing: again.fencing }]);
   });
 
   it('of two workers that finish in the same moment is one', async () => {
@@ -172,7 +194,7 @@ describe('a result', () => {
     await addUploads(tenantId, 1);
     const [claim] = await work.claim(1);
     let written = 0;
-    const finish = () => work.finish(claim, indexed, async () => void written++);
+    const finish = () => finishOne(work, claim, indexed, async () => void written++);
     const outcomes = await Promise.all([finish(), finish(), finish()]);
     expect(outcomes.filter(Boolean)).toHaveLength(1);
     expect(written).toBe(1);
@@ -183,7 +205,7 @@ describe('a result', () => {
     const [id] = await addUploads(tenantId, 1);
     const [claim] = await work.claim(1);
     const problem = new Problem('malformed', 'a wrong byte').toBody();
-    await work.finish(claim, { state: 'rejected', problem }, writeNothing);
+    await finishOne(work, claim, { state: 'rejected', problem }, writeNothing);
     expect(await stateOf(tenantId, id)).toMatchObject({ state: 'rejected', problem });
   });
 });

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { asTenantId, isDatabaseUnavailable, type Database, type TenantId } from '../../src/platform/database.js';
+import {
+  asTenantId,
+  isDatabaseUnavailable,
+  prepared,
+  type Database,
+  type TenantId,
+} from '../../src/platform/database.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
 
 describe('Database', () => {
@@ -42,6 +48,25 @@ describe('Database', () => {
       await teams(alpha);
       expect(await db.acrossTenants((tx) => tx.query('select * from team'))).toEqual([]);
     }
+  });
+
+  it('shows a tenant its own rows only in a prepared statement that another has used before', async () => {
+    const text = 'select tenant_id from team where name = $1';
+    for (let i = 0; i < 16; i++) {
+      const tenant = i % 2 ? alpha : beta;
+      expect(await db.withTenant(tenant, (tx) => prepared(tx, text, ['payments']))).toEqual([{ tenant_id: tenant }]);
+    }
+    expect(await db.acrossTenants((tx) => prepared(tx, text, ['payments']))).toEqual([]);
+  });
+
+  it('gives the same for a prepared statement as for any other', async () => {
+    await db.withTenant(alpha, async (tx) => {
+      const change = `update team set name = name where tenant_id = $1 returning name`;
+      expect(await prepared(tx, change, [alpha])).toEqual(await tx.query(change, [alpha]));
+      const failing = (run: Promise<unknown>) => run.catch((error: Error & { code?: string }) => error);
+      const nested = tx.transaction((inner) => prepared(inner, 'select 1 / $1::int', [0]));
+      expect(await failing(nested)).toMatchObject({ name: 'QueryFailedError', code: '22012' });
+    });
   });
 
   it('refuses to write a row of another tenant', async () => {
