@@ -43,7 +43,7 @@ export const traceLimits: TraceLimits = {
   stacks: 1_000_000,
   frames: 8_000_000,
   cpuSamples: 500_000,
-  goroutines: 1_000_000,
+  goroutines: 500_000,
   procs: 65_536,
   allThreads: 262_144,
   activeTasks: 500_000,
