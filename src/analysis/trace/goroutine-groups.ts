@@ -44,6 +44,8 @@ export class GoroutineGroups {
   readonly #groups: Group[] = [];
   #kept: Goroutine[] = [];
   #count = 0;
+  /** What is below this is not kept. */
+  #least = 0;
 
   constructor(
     private readonly names: Names,
@@ -69,6 +71,7 @@ export class GoroutineGroups {
     });
     goroutine.ranges?.forEach((range, nanos) => group.ranges.add(range, nanos));
     this.#count++;
+    if (this.#weight(goroutine) < this.#least) return;
     this.#kept.push(goroutine);
     if (this.#kept.length >= 2 * this.limit) this.#prune();
   }
@@ -117,11 +120,17 @@ export class GoroutineGroups {
   }
 
   #prune(): void {
-    const weight = ({ exec, schedWait, syscall, id }: Goroutine): number =>
-      this.always.has(id) ? Infinity : exec + schedWait + syscall;
-    this.#kept.sort((a, b) => compare(weight(b), weight(a)) || b.total - a.total || a.id - b.id);
-    const wanted = Math.max(this.limit, Math.min(this.#kept.length, this.always.size));
-    this.#kept.length = Math.min(this.#kept.length, wanted);
+    const kept = this.#kept;
+    kept.sort((a, b) => compare(this.#weight(b), this.#weight(a)) || b.total - a.total || a.id - b.id);
+    if (kept.length <= this.limit) return;
+    // All of those that are kept always stand at the front.
+    const pinned = kept.findIndex(({ id }) => !this.always.has(id));
+    kept.length = Math.max(this.limit, pinned);
+    this.#least = this.#weight(kept[kept.length - 1]);
+  }
+
+  #weight({ exec, schedWait, syscall, id }: Goroutine): number {
+    return this.always.size > 0 && this.always.has(id) ? Infinity : exec + schedWait + syscall;
   }
 }
 

@@ -88,7 +88,9 @@ export class TraceStacks {
       if (this.#tree.size >= this.nodeLimit || this.#characters >= this.characterLimit) {
         return this.#tree.child(0, this.#symbols.frame(otherStacks, '', 0));
       }
-      node = this.#tree.child(node, this.#frame(i));
+      // The runtime pads some stacks with a frame that says nothing, as it does in thread profiles.
+      const isPadding = this.#generation!.string(stacks.functions[i]) === '' && stacks.lines[i] === 0;
+      if (!isPadding) node = this.#tree.child(node, this.#frame(i));
     }
     return node;
   }
