@@ -215,7 +215,9 @@ function goroutineText(summary: TraceSummary, goroutine: GoroutineEntry): string
 }
 
 function eventText(event: WindowEvent): string {
-  const context = event.goroutine < 0 ? '' : ` in goroutine ${event.goroutine} ${named(event.goroutineName)}`;
+  const isItself = event.kind === 'goroutine' && event.goroutine === event.subject;
+  const context =
+    event.goroutine < 0 || isItself ? '' : ` in goroutine ${event.goroutine} ${named(event.goroutineName)}`;
   const where = event.stack.length === 0 ? '' : ` at ${placeText(event.stack)}`;
   return `${eventWords(event)}${context}${where}`;
 }

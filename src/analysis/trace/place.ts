@@ -15,10 +15,16 @@ export interface Place {
 /** @param stack the leaf first */
 export function placeOf(stack: readonly NamedFrame[]): Place {
   const index = stack.findIndex((frame) => !isStandardLibrary(packageOf(frame.function)));
-  if (index < 0) return { caller: null, callee: stack.find((frame) => !isRuntime(frame)) ?? stack.at(0) ?? null };
+  if (index < 0) {
+    const outside = stack.find((frame) => !isRuntime(frame)) ?? stack.find((frame) => !parks.test(frame.function));
+    return { caller: null, callee: outside ?? stack.at(0) ?? null };
+  }
   const callee = index > 0 && !isRuntime(stack[index - 1]) ? stack[index - 1] : null;
   return { caller: stack[index], callee };
 }
+
+/** What every goroutine of the runtime goes through to wait, to wake another, and to be traced. */
+const parks = /^runtime\.(?:gopark|goready|ready|traceLocker)/;
 
 /** Functions that the runtime lends to other packages are called `runtime_…` there. */
 function isRuntime({ function: name }: NamedFrame): boolean {
