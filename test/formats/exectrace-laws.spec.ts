@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { eventKind, TraceEvent, type TraceGeneration, type TraceSink } from '../../src/formats/exectrace/events.js';
+import { eventKind, type TraceEvent, type TraceGeneration, type TraceSink } from '../../src/formats/exectrace/events.js';
 import { type TraceLimits, traceLimits } from '../../src/formats/exectrace/limits.js';
 import { TraceReader } from '../../src/formats/exectrace/reader.js';
 import { FormatError } from '../../src/formats/format-error.js';

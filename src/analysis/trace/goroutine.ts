@@ -44,6 +44,9 @@ export class Goroutine {
   blockedSince = unset;
   syscallSince = unset;
   syscallBlockedSince = unset;
+  /** Where it runs. */
+  proc = unset;
+  thread = unset;
   /** Since when it was made runnable, as far as the trace saw it. */
   readySince = unset;
   /** Since when it waits; at the earliest since the trace began. */

@@ -189,6 +189,9 @@ export class TraceSummarizer implements TraceSink {
         const { reason, name, blockStack, waitingSince } = goroutine;
         this.#blocking.addOpen(reason, name, blockStack, this.#lastTime - waitingSince);
       }
+      if (goroutine.runningSince !== unset) {
+        this.#utilisation.ran(goroutine.proc, goroutine.thread, this.#lastTime - goroutine.runningSince);
+      }
       this.#retire(goroutine);
     }
     this.#goroutines.clear();
@@ -247,6 +250,8 @@ export class TraceSummarizer implements TraceSink {
     switch (to) {
       case goState.running:
         goroutine.runningSince = time;
+        goroutine.proc = event.proc;
+        goroutine.thread = event.thread;
         if (goroutine.firstRun === unset) {
           goroutine.firstRun = time;
           goroutine.pendingProfile = unset;
