@@ -1,4 +1,6 @@
 import { escapeControl } from '../analysis/text-escape.js';
+import type { BlockingEntry, Waker } from '../analysis/trace/blocking.js';
+import { isSystemGoroutine } from '../analysis/trace/goroutine.js';
 import type { GoroutineEntry } from '../analysis/trace/goroutine-groups.js';
 import { placeOf } from '../analysis/trace/place.js';
 import type { TraceSummary } from '../analysis/trace/summarizer.js';
@@ -15,7 +17,7 @@ export function summaryText(version: string, summary: TraceSummary, rows: number
     headText(version, summary),
     titled('Goroutines by what they were started with', groupTable(summary, rows)),
     titled('Where goroutines were blocked', blockingTable(summary, rows)),
-    remainderText(blocking.entries.length - rows, blocking),
+    remainderText(blockingEntries(summary).length - rows, blocking),
     `Scheduler latency (runnable to running): ${distribution(schedulerLatency)}`,
     histogramText(summary),
     titled('Garbage collection', gcText(summary)),
@@ -74,10 +76,15 @@ function groupTable({ groups }: TraceSummary, rows: number): string {
   );
 }
 
-function blockingTable({ blocking }: TraceSummary, rows: number): string {
+/** Goroutines of the runtime itself are idle most of the time; that says nothing about the program. */
+function blockingEntries({ blocking }: TraceSummary): BlockingEntry[] {
+  return blocking.entries.filter(({ goroutineName: name }) => name === '' || !isSystemGoroutine(name));
+}
+
+function blockingTable(summary: TraceSummary, rows: number): string {
   return table(
     ['total', 'count', 'max', 'still', 'reason', 'goroutine', 'where', 'mostly woken by'],
-    blocking.entries
+    blockingEntries(summary)
       .slice(0, rows)
       .map((entry) => [
         nanos(entry.totalNanos + entry.stillBlockedNanos),
@@ -94,11 +101,11 @@ function blockingTable({ blocking }: TraceSummary, rows: number): string {
 }
 
 function remainderText(hidden: number, { total }: TraceSummary['blocking']): string {
-  const sum = `All blocks: ${total.count} that ended, ${nanos(total.totalNanos)}; ${total.stillBlocked} that did not.`;
+  const sum = `All blocks, the runtime's own included: ${total.count} that ended, ${nanos(total.totalNanos)}; ${total.stillBlocked} that did not.`;
   return hidden > 0 ? `${hidden} more places are not shown. ${sum}` : sum;
 }
 
-function wakerText({ name, stack, count }: TraceSummary['blocking']['entries'][number]['wakers'][number]): string {
+function wakerText({ name, stack, count }: Waker): string {
   const place = stack.length === 0 ? '' : ` at ${placeText(stack)}`;
   return `${named(name)}${place} (${count})`;
 }
