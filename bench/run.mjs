@@ -1,5 +1,5 @@
 // npm run bench [NAME…]: runs the named benchmarks, or all.
-const all = ['decode', 'cli-top', 'ingest', 'index-size', 'queries'];
+const all = ['decode', 'cli-top', 'ingest', 'index-size', 'queries', 'exectrace'];
 const chosen = process.argv.slice(2);
 for (const name of chosen.length > 0 ? chosen : all) {
   if (!all.includes(name)) throw new Error(`no benchmark ${name}; there are ${all.join(', ')}`);

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { escapeControl } from '../analysis/text-escape.js';
 import { placeOf } from '../analysis/trace/place.js';
@@ -98,21 +99,19 @@ async function readTrace(
 /** The bytes of a file, inflated if it is gzip. */
 async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
   const file = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 18 });
-  const chunks = file[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-  const first = await chunks.next();
-  if (first.done) return;
-  const rest = async function* (): AsyncGenerator<Uint8Array> {
-    yield first.value;
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
-  };
-  if (first.value[0] === 0x1f && first.value[1] === 0x8b) {
-    const { Readable, pipeline } = await import('node:stream');
-    const gunzip = createGunzip();
-    // Its errors come out of the iteration, too.
-    pipeline(Readable.from(rest()), gunzip, () => {});
-    yield* gunzip as AsyncIterable<Uint8Array>;
-  } else {
-    yield* rest();
+  try {
+    const chunks = file[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    const first = await chunks.next();
+    if (first.done) return;
+    const all = async function* (): AsyncGenerator<Uint8Array> {
+      yield first.value;
+      for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+    };
+    const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
+    // Errors of either stream come out of the iteration, too.
+    yield* isGzip ? (pipeline(Readable.from(all()), createGunzip(), () => {}) as AsyncIterable<Uint8Array>) : all();
+  } finally {
+    file.destroy();
   }
 }
 

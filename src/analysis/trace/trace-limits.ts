@@ -32,8 +32,8 @@ export interface TraceSummaryLimits {
 export const traceSummaryLimits: TraceSummaryLimits = {
   goroutines: 2_000,
   goroutineNames: 20_000,
-  waitReasons: 1_000,
-  rangeNames: 1_000,
+  waitReasons: 200,
+  rangeNames: 100,
   blockingEntries: 20_000,
   wakersPerEntry: 32,
   stackNodes: 500_000,

@@ -104,7 +104,10 @@ export class TraceEvent {
   value2 = 0;
 }
 
-/** Strings and stacks of a generation (one of about a second since Go 1.22, one for the whole trace before). */
+/**
+ * Strings and stacks of a generation (one of about a second since Go 1.22, one for the whole trace before). Ask for them
+ * during the calls of the sink only: the reader uses the memory again.
+ */
 export interface TraceGeneration {
   /** As the file numbers it; 0 where it does not. */
   readonly number: number;

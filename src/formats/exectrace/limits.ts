@@ -38,7 +38,7 @@ export const traceLimits: TraceLimits = {
   batches: 262_144,
   threads: 65_536,
   eventsPerGeneration: 50_000_000,
-  advanceAttempts: 100_000_000,
+  advanceAttempts: 300_000_000,
   strings: 1_000_000,
   stacks: 1_000_000,
   frames: 8_000_000,

@@ -32,6 +32,8 @@ interface OpenRange {
 /** A goroutine or a P. Its sequence number counts within one generation. */
 class Sequenced {
   ranges: OpenRange[] | null = null;
+  /** Of a P: the thread that has it. */
+  thread: ThreadState | null = null;
 
   constructor(
     readonly id: number,
@@ -56,6 +58,17 @@ export class ThreadState {
   proc: Sequenced | null = null;
 
   constructor(readonly id: number) {}
+
+  take(proc: Sequenced): void {
+    this.drop();
+    this.proc = proc;
+    proc.thread = this;
+  }
+
+  drop(): void {
+    if (this.proc?.thread === this) this.proc.thread = null;
+    this.proc = null;
+  }
 }
 
 export class Ordering {
@@ -257,7 +270,7 @@ export class Ordering {
     if (proc !== null) {
       proc.status = procStatus.abandoned;
       event.proc = proc.id;
-      this.#thread.proc = null;
+      this.#thread.drop();
     }
     this.#bury(goroutine);
     this.#thread.goroutine = null;
@@ -368,7 +381,7 @@ export class Ordering {
     this.#procEvent(id, procState.idle, procState.running);
     proc.status = procStatus.running;
     proc.sequence = sequence;
-    this.#thread.proc = proc;
+    this.#thread.take(proc);
     return true;
   }
 
@@ -378,7 +391,7 @@ export class Ordering {
     if (proc.status !== procStatus.running && proc.status !== procStatus.syscall) throw this.#broken('stops an idle P');
     this.#procEvent(proc.id, procState.running, procState.idle);
     proc.status = procStatus.idle;
-    this.#thread.proc = null;
+    this.#thread.drop();
     return true;
   }
 
@@ -397,7 +410,7 @@ export class Ordering {
     if (lost) return true;
     const thread = from === this.#thread.id ? this.#thread : this.#threads.get(from);
     if (thread?.proc !== proc) throw this.#broken('steals a P from a thread that does not have it');
-    thread.proc = null;
+    thread.drop();
     return true;
   }
 
@@ -423,14 +436,14 @@ export class Ordering {
     }
     const event = this.#procEvent(id, from, to);
     if (promoted) this.#inContextOf(proc, event);
-    if (status === procStatus.running || status === procStatus.syscall) this.#thread.proc = proc;
+    if (status === procStatus.running || status === procStatus.syscall) this.#thread.take(proc);
     return true;
   }
 
   /** The event is told from another thread than the one that has the P. */
   #inContextOf(proc: Sequenced, event: TraceEvent): void {
-    for (const thread of this.#threads.values()) {
-      if (thread.proc !== proc) continue;
+    const { thread } = proc;
+    if (thread !== null) {
       event.thread = thread.id;
       event.proc = proc.id;
       event.goroutine = thread.goroutine?.id ?? none;
