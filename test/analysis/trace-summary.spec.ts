@@ -127,9 +127,14 @@ describe('the summary of an execution trace', () => {
   });
 
   it.each([1, 3, 10])('keeps counts and sums exact when only %d entries fit', (limit) => {
-    const little = summarize(busy, { blockingEntries: limit, wakersPerEntry: 1, goroutines: limit });
+    const few = { blockingEntries: limit, blockingListed: limit, wakersPerEntry: 2, wakersListed: 1 };
+    const little = summarize(busy, { ...few, goroutines: limit });
     const { entries, remainder, total } = little.blocking;
     expect(entries.length).toBeLessThanOrEqual(limit);
+    for (const { count, wakers, otherWakers } of entries) {
+      expect(wakers.length).toBeLessThanOrEqual(1);
+      expect(sum(wakers.map((waker) => waker.count)) + otherWakers.count).toBe(count);
+    }
     expect(total).toEqual(whole.blocking.total);
     expect(sum(entries.map(({ count }) => count)) + remainder.count).toBe(total.count);
     expect(sum(entries.map(({ totalNanos }) => totalNanos)) + remainder.totalNanos).toBe(total.totalNanos);

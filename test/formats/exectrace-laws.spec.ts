@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { eventKind, type TraceEvent, type TraceGeneration, type TraceSink } from '../../src/formats/exectrace/events.js';
+import {
+  eventKind,
+  type TraceEvent,
+  type TraceGeneration,
+  type TraceSink,
+} from '../../src/formats/exectrace/events.js';
 import { type TraceLimits, traceLimits } from '../../src/formats/exectrace/limits.js';
 import { TraceReader } from '../../src/formats/exectrace/reader.js';
 import { FormatError } from '../../src/formats/format-error.js';
@@ -113,6 +118,37 @@ describe('every execution trace', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it.each(['go1.22-mixed.trace', 'go1.23-coroutines.trace', 'go1.25-mixed.trace'])(
+    'gives events or a FormatError when %s, from before Go 1.26, is cut anywhere',
+    (name) => {
+      const bytes = traceBytes(name);
+      const whole = transcribe([bytes]).lines.length;
+      fc.assert(
+        fc.property(fc.integer({ min: 0, max: bytes.length - 1 }), (end) => {
+          const { fault, lines } = transcribe([bytes.subarray(0, end)]);
+          // Nothing but its tables, which come last, says that a generation is complete.
+          expect(fault !== null || lines.length < whole).toBe(true);
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
+
+  it('keeps the generations before the one in which a trace from before Go 1.26 is cut', () => {
+    const generation = (builder: TraceBuilder, number: number): TraceBuilder =>
+      builder
+        .batch(number, 1, number * 100, event(13, 1, 0, 2))
+        .sync(number)
+        .strings(number, { 1: 'main.main' });
+    const bytes = generation(generation(new TraceBuilder(23), 1), 2).bytes();
+    const whole = transcribe([bytes]);
+    expect(whole.reader.generations).toBe(2);
+    const { fault, lines } = transcribe([bytes.subarray(0, -40)]);
+    expect(fault).toMatchObject({ fault: 'truncated' });
+    expect(fault!.message).toMatch(/usable up to generation 1 \(1 in all\)$/);
+    expect(lines.slice(0, 2)).toEqual(whole.lines.slice(0, 2));
   });
 
   it('says up to which generation a damaged trace is usable', () => {

@@ -1,5 +1,6 @@
 import { none } from '../../formats/exectrace/events.js';
 import type { Names } from './names.js';
+import type { TraceSummaryLimits } from './trace-limits.js';
 import type { NamedFrame, TraceStacks } from './trace-stacks.js';
 
 /** Who made goroutines runnable again, and from where. */
@@ -38,6 +39,11 @@ export interface BlockingTable {
   readonly remainder: { readonly count: number; readonly totalNanos: number; readonly stillBlocked: number };
   readonly total: { readonly count: number; readonly totalNanos: number; readonly stillBlocked: number };
 }
+
+export type BlockingLimits = Pick<
+  TraceSummaryLimits,
+  'blockingEntries' | 'blockingListed' | 'wakersPerEntry' | 'wakersListed'
+>;
 
 class WakerEntry {
   count = 0;
@@ -103,7 +109,7 @@ export class Blocking {
   constructor(
     private readonly reasons: Names,
     private readonly names: Names,
-    private readonly limits: { readonly blockingEntries: number; readonly wakersPerEntry: number },
+    private readonly limits: BlockingLimits,
   ) {}
 
   /** A block ended; `wakerName` and `wakerStack` say who ended it. */
@@ -135,9 +141,9 @@ export class Blocking {
     this.#total.stillBlocked++;
   }
 
-  table(stacks: TraceStacks, limit: number): BlockingTable {
+  table(stacks: TraceStacks): BlockingTable {
     const sorted = [...this.#entries.values()].sort((a, b) => b.weight - a.weight || b.count - a.count);
-    const kept = sorted.slice(0, limit);
+    const kept = sorted.slice(0, this.limits.blockingListed);
     const remainder = { ...this.#total };
     for (const { count, totalNanos, stillBlocked } of kept) {
       remainder.count -= count;
@@ -148,11 +154,15 @@ export class Blocking {
   }
 
   #describe(entry: Entry, stacks: TraceStacks): BlockingEntry {
-    const wakers = entry.wakers
-      .toSorted((a, b) => b.count - a.count || b.totalNanos - a.totalNanos)
-      .map(({ name, stack, count, totalNanos }) => {
-        return { name: this.names.values[name], stack: stacks.frames(stack), count, totalNanos };
-      });
+    const sorted = entry.wakers.toSorted((a, b) => b.count - a.count || b.totalNanos - a.totalNanos);
+    const wakers = sorted.slice(0, this.limits.wakersListed).map(({ name, stack, count, totalNanos }) => {
+      return { name: this.names.values[name], stack: stacks.frames(stack), count, totalNanos };
+    });
+    const otherWakers = { count: entry.otherCount, totalNanos: entry.otherNanos };
+    for (const { count, totalNanos } of sorted.slice(this.limits.wakersListed)) {
+      otherWakers.count += count;
+      otherWakers.totalNanos += totalNanos;
+    }
     return {
       reason: this.reasons.values[entry.reason],
       stack: stacks.frames(entry.stack),
@@ -164,7 +174,7 @@ export class Blocking {
       stillBlocked: entry.stillBlocked,
       stillBlockedNanos: entry.stillBlockedNanos,
       wakers,
-      otherWakers: { count: entry.otherCount, totalNanos: entry.otherNanos },
+      otherWakers,
     };
   }
 

@@ -217,7 +217,7 @@ export class TraceSummarizer implements TraceSink {
       goroutineCount: this.#groups.count,
       groups: this.#groups.groups(),
       goroutines: this.#groups.entries(),
-      blocking: this.#blocking.table(this.#stacks, this.limits.blockingEntries),
+      blocking: this.#blocking.table(this.#stacks),
       schedulerLatency: { ...this.#latency.summary(), buckets: this.#latency.doublings() },
       gc: this.#gc.summary(),
       utilisation: this.#utilisation.summary(this.#lastTime),

@@ -8,8 +8,11 @@ export interface TraceSummaryLimits {
   readonly goroutineNames: number;
   readonly waitReasons: number;
   readonly rangeNames: number;
+  /** Kept apart while the trace is read, and listed with their stacks in the end. */
   readonly blockingEntries: number;
+  readonly blockingListed: number;
   readonly wakersPerEntry: number;
+  readonly wakersListed: number;
   /** Nodes of the stack tree; later stacks become one, `(other stacks)`. */
   readonly stackNodes: number;
   /** Characters of all names of functions and files. */
@@ -35,7 +38,9 @@ export const traceSummaryLimits: TraceSummaryLimits = {
   waitReasons: 200,
   rangeNames: 100,
   blockingEntries: 20_000,
+  blockingListed: 500,
   wakersPerEntry: 32,
+  wakersListed: 5,
   stackNodes: 500_000,
   symbolCharacters: 64_000_000,
   gcCycles: 2_000,
