@@ -18,12 +18,12 @@ export function summaryText(version: string, summary: TraceSummary, rows: number
     titled('Goroutines by what they were started with', groupTable(summary, rows)),
     titled('Where goroutines were blocked', blockingTable(summary, rows)),
     remainderText(blockingEntries(summary).length - rows, blocking),
-    `Scheduler latency (runnable to running): ${distribution(schedulerLatency)}`,
-    histogramText(summary),
+    titled(`Scheduler latency (runnable to running): ${distribution(schedulerLatency)}`, histogramText(summary)),
     titled('Garbage collection', gcText(summary)),
     gc.stopTheWorlds.length === 0 ? '' : titled('Longest stops of the world', stopTable(summary, Math.min(rows, 10))),
     titled('Processors', procTable(summary, rows)),
     annotations.tasks.length === 0 ? '' : titled('Tasks', taskTable(summary, rows)),
+    annotations.slowestTasks.length === 0 ? '' : titled('Slowest tasks', slowTaskTable(summary, Math.min(rows, 5))),
     annotations.regions.length === 0 ? '' : titled('Regions', regionTable(summary, rows)),
     annotations.logs.length === 0 ? '' : titled('Last log messages', logText(summary, Math.min(rows, 10))),
   ];
@@ -170,6 +170,16 @@ function taskTable({ annotations }: TraceSummary, rows: number): string {
   );
 }
 
+function slowTaskTable(summary: TraceSummary, rows: number): string {
+  return table(
+    ['at', 'time', 'task', 'goroutine', 'name'],
+    summary.annotations.slowestTasks.slice(0, rows).map(({ start, nanos: time, id, goroutine, name }) => {
+      return [moment(summary, start), nanos(time), String(id), String(goroutine), named(name)];
+    }),
+    [0, 1, 2, 3],
+  );
+}
+
 function regionTable({ annotations }: TraceSummary, rows: number): string {
   return table(
     ['regions', ...latencyHeader, 'exec', 'sched wait', 'blocked', 'name'],
@@ -294,5 +304,5 @@ function clockText({ wallClock }: TraceSummary, time: number): string {
 }
 
 function titled(title: string, body: string): string {
-  return `${title}\n${body}`;
+  return body === '' ? title : `${title}\n${body}`;
 }

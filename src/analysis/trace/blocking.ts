@@ -5,7 +5,7 @@ import type { NamedFrame, TraceStacks } from './trace-stacks.js';
 
 /** Who made goroutines runnable again, and from where. */
 export interface Waker {
-  /** Start function of the goroutine; for what is no goroutine `(netpoll)`, `(timer)` or `(runtime)`. */
+  /** Start function of the goroutine; for what is none `(netpoll)`, `(timer)`, `(scheduler)` or `(sysmon)`. */
   readonly name: string;
   readonly stack: readonly NamedFrame[];
   readonly count: number;
@@ -227,7 +227,8 @@ export class Blocking {
 export class RuntimeWakers {
   readonly #netpoll: number;
   readonly #timer: number;
-  readonly #runtime: number;
+  readonly #scheduler: number;
+  readonly #sysmon: number;
 
   constructor(
     names: Names,
@@ -235,19 +236,20 @@ export class RuntimeWakers {
   ) {
     this.#netpoll = names.number('(netpoll)');
     this.#timer = names.number('(timer)');
-    this.#runtime = names.number('(runtime)');
+    this.#scheduler = names.number('(scheduler)');
+    this.#sysmon = names.number('(sysmon)');
   }
 
   /**
-   * What woke a goroutine where no goroutine did. The trace does not say it: the reason of the block tells the network
-   * poller and sleeps; other blocks that end on a P without a goroutine are ended by timers, and those without a P by the
-   * runtime's monitor or at the end of a stop of the world.
+   * What woke a goroutine where no goroutine did. The trace does not say it, so it is concluded: waits for the network end
+   * by the network poller, sleeps by timers, and so do waits on channels that end on a P without a goroutine. Else it is
+   * the scheduler if there is a P, and the monitor thread if there is none.
    */
   nameFor(reason: number, proc: number): number {
     const text = this.reasons.values[reason];
     if (text === 'network') return this.#netpoll;
     if (text === 'sleep') return this.#timer;
-    const isChannel = text.startsWith('chan') || text === 'select';
-    return isChannel && proc !== none ? this.#timer : this.#runtime;
+    if (proc === none) return this.#sysmon;
+    return text.startsWith('chan') || text === 'select' ? this.#timer : this.#scheduler;
   }
 }
