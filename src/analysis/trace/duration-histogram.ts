@@ -73,6 +73,10 @@ export class DurationHistogram {
 /** Bucket 0 to 15 are the durations 0 to 15 ns; from there on each doubling is cut into 16 equal parts. */
 function bucketOf(nanos: number): number {
   if (nanos < bucketsPerDoubling) return Math.max(0, Math.floor(nanos));
+  if (nanos < 2 ** 31) {
+    const shift = 27 - Math.clz32(nanos);
+    return bucketsPerDoubling * shift + (nanos >>> shift);
+  }
   const doubling = exponentOf(nanos) - 4;
   return bucketsPerDoubling * doubling + Math.floor(nanos / 2 ** doubling);
 }

@@ -103,6 +103,8 @@ export class TraceSummarizer implements TraceSink {
   readonly #ranges: { readonly gcMark: number; readonly gcSweep: number; readonly markAssist: number };
   #forever: number;
   #generation: TraceGeneration | null = null;
+  /** Numbers of the names of goroutines, by their stacks in this generation. */
+  #nameOf: number[] = [];
   /** Numbers of reasons and range names, by string of this generation. */
   #reasonOf: number[] = [];
   #stopNameOf: number[] = [];
@@ -142,6 +144,7 @@ export class TraceSummarizer implements TraceSink {
     this.#generation = generation;
     this.#generations++;
     this.#stacks.begin(generation);
+    this.#nameOf = [];
     this.#reasonOf = [];
     this.#stopNameOf = [];
     if (generation.clock !== null) this.#wallClock.add(generation.clock);
@@ -245,7 +248,9 @@ export class TraceSummarizer implements TraceSink {
       this.#leaves(goroutine, event);
     }
     if (goroutine.name === 0 && event.subjectStack !== 0) {
-      goroutine.name = this.#names.number(this.#stacks.rootFunction(event.subjectStack));
+      goroutine.name = this.#nameOf[event.subjectStack] ??= this.#names.number(
+        this.#stacks.rootFunction(event.subjectStack),
+      );
     }
     switch (to) {
       case goState.running:
