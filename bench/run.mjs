@@ -1,6 +1,6 @@
 // npm run bench [NAME…]: runs the named benchmarks, or all.
 const all = [
-  ...['decode', 'profile-text', 'goroutine-dump', 'runtime-logs', 'cli-top'],
+  ...['decode', 'profile-text', 'goroutine-dump', 'runtime-logs', 'exectrace', 'cli-top'],
   ...['ingest', 'index-size', 'queries'],
 ];
 const chosen = process.argv.slice(2);
