@@ -6,6 +6,7 @@ import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { drainBriefly } from './refused-body.js';
 import { UploadQueryDto, UploadReceiptDto } from './upload.dto.js';
+import { uploadLinks } from './upload-links.js';
 import { UploadService } from './upload.service.js';
 import type { Receipt } from './uploads.js';
 
@@ -49,20 +50,5 @@ export class UploadController {
 }
 
 function withLinks({ id, kind, state, sha256, duplicate }: Receipt): UploadReceiptDto {
-  const self = `/api/v1/snapshots/${id}`;
-  return {
-    id,
-    kind,
-    state,
-    sha256,
-    duplicate,
-    links: {
-      self,
-      raw: `${self}/raw`,
-      profile: `${self}/profile.pb.gz`,
-      top: `${self}/top`,
-      flamegraph: `${self}/flamegraph`,
-      folded: `${self}/folded`,
-    },
-  };
+  return { id, kind, state, sha256, duplicate, links: uploadLinks(id) };
 }

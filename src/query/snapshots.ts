@@ -48,6 +48,9 @@ export interface SnapshotRow {
   readonly snapshot_id: string;
   readonly upload_id: string;
   readonly part: number;
+  readonly capture_id: string | null;
+  /** Of its file in that capture. */
+  readonly name: string | null;
   readonly service_id: string;
   readonly service: string;
   readonly team: string;
@@ -77,7 +80,7 @@ export interface SnapshotRow {
   readonly content_encoding: 'identity' | 'gzip';
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Snapshots as a key may see them. */
 @Injectable()
@@ -127,12 +130,13 @@ function refuse(): never {
   throw new Problem('not-found', 'This key sees no snapshot with that id.');
 }
 
-const describePage = `
+/** SQL: what SnapshotRow has of the snapshots in `page`. */
+export const describePage = `
   select p.snapshot_id, p.upload_id, p.part, p.service_id, v.name as service, t.name as team, p.instance_id,
          i.name as instance, p.kind, u.state, u.problem,
          to_char(p.captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at, p.captured_from,
          u.received_at, u.finished_at, p.capture_ms, b.version, b.git_sha, b.ci_build, p.env, p.labels, p.delta,
-         p.duration_nanos, p.sample_types, p.details, u.sha256, u.size_bytes, u.content_encoding
+         p.duration_nanos, p.sample_types, p.details, u.sha256, u.size_bytes, u.content_encoding, u.capture_id, u.name
     from page p
     join upload u on u.tenant_id = p.tenant_id and u.upload_id = p.upload_id
     join service v on v.tenant_id = p.tenant_id and v.service_id = p.service_id
