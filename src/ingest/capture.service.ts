@@ -60,7 +60,10 @@ export class CaptureService {
   async receive(caller: Caller, request: Request): Promise<RecordedCapture> {
     const form = isForm(request);
     if (readContentEncoding(request) === 'gzip' && form) {
-      throw new Problem('unsupported-encoding', 'A form is not accepted with a Content-Encoding; its files may be gzip.');
+      throw new Problem(
+        'unsupported-encoding',
+        'A form is not accepted with a Content-Encoding; its files may be gzip.',
+      );
     }
     const idempotencyKey = readIdempotencyKey(request);
     const parameters = new CaptureParameters(request.query);
@@ -89,8 +92,12 @@ export class CaptureService {
           });
         } else {
           const unpacking = new UnpackingLimits(limits);
-          await readArchiveFile(chunks, () => body.sizeBytes, this.spool, unpacking, ({ name, bytes }) =>
-            files.take(name, null, bytes),
+          await readArchiveFile(
+            chunks,
+            () => body.sizeBytes,
+            this.spool,
+            unpacking,
+            ({ name, bytes }) => files.take(name, null, bytes),
           );
         }
       } finally {

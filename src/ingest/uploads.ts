@@ -89,7 +89,11 @@ export class Uploads {
     );
   }
 
-  private async ensurePlace(tx: Tx, caller: Caller, { service, instance, team, receivedAt }: Origin): Promise<UploadPlace> {
+  private async ensurePlace(
+    tx: Tx,
+    caller: Caller,
+    { service, instance, team, receivedAt }: Origin,
+  ): Promise<UploadPlace> {
     const { tenantId } = caller;
     const { serviceId } = await this.services.ensure(tx, caller, service, { team });
     const instanceId = await this.services.ensureInstance(tx, tenantId, serviceId, instance, receivedAt);

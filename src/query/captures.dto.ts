@@ -89,4 +89,3 @@ export class CaptureListDto {
   /** Pass as `cursor` for the next page; null on the last one. */
   next: string | null;
 }
-

@@ -25,7 +25,11 @@ const definitions = {
   /** All that comes out of one compressed tar or zip. */
   unpacked_bytes: { byDefault: 256 * MiB, code: 'decompressed-too-large', what: 'bytes in one capture once unpacked' },
   /** Ten thousand goroutines that wait at the same place reach about 100; a bomb of zeros reaches 1,000. */
-  unpacked_ratio: { byDefault: 400, code: 'decompressed-too-large', what: 'bytes unpacked from each byte of a capture' },
+  unpacked_ratio: {
+    byDefault: 400,
+    code: 'decompressed-too-large',
+    what: 'bytes unpacked from each byte of a capture',
+  },
   /** Of one key; of a capture each file counts. A minute's worth may come at once. */
   uploads_per_minute: { byDefault: 30_000, code: 'rate-limited', what: 'uploads a minute with one key' },
   /** Of the whole tenant, over all bodies as sent. */

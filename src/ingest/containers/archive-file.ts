@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { createGunzip } from 'node:zlib';
 import type { Spool } from '../../archive/spool.js';
 import { isGzip } from '../../formats/inflate.js';
@@ -55,6 +56,12 @@ async function* gunzip(
 ): AsyncGenerator<Buffer, void, undefined> {
   const inflating = createGunzip();
   let sourceFailure: { error: unknown } | null = null;
+  let wake: () => void = () => undefined;
+  // What goes wrong is seen by whoever reads; nobody may be reading just then.
+  inflating
+    .on('drain', () => wake())
+    .on('close', () => wake())
+    .on('error', () => undefined);
   void feed();
   try {
     for await (const chunk of inflating as AsyncIterable<Buffer>) {
@@ -73,20 +80,13 @@ async function* gunzip(
     try {
       for await (const chunk of source.rest()) {
         if (inflating.destroyed) return;
-        if (!inflating.write(chunk)) await writable();
+        if (!inflating.write(chunk)) await new Promise<void>((resolve) => (wake = resolve));
       }
       inflating.end();
     } catch (error) {
       sourceFailure = { error };
       inflating.destroy(error as Error);
     }
-  }
-
-  function writable(): Promise<void> {
-    return new Promise((resolve) => {
-      if (inflating.destroyed) return resolve();
-      inflating.once('drain', resolve).once('close', resolve);
-    });
   }
 }
 
@@ -97,7 +97,7 @@ function isZip(head: Buffer): boolean {
 }
 
 function asDamage(error: unknown): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const code = isNativeError(error) ? (error as NodeJS.ErrnoException).code : undefined;
   if (code === 'Z_BUF_ERROR') return new Problem('truncated', 'The gzip data ends too early.', { cause: error });
   if (code?.startsWith('Z_')) return new Problem('malformed', 'The gzip data is damaged.', { cause: error });
   return error;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import { isNativeError } from 'node:util/types';
 import busboy from 'busboy';
 import { Problem } from '../../platform/problem.js';
 
@@ -58,7 +59,7 @@ export async function readForm(
   );
   parser.on('file', (field: string | undefined, bytes, { filename }: { filename?: string }) => {
     // It is destroyed with the parser, also while it still waits for its turn and nobody listens.
-    bytes.on('error', fail);
+    bytes.on('error', (error) => fail(damage(error)));
     then(() => reader.file({ field: field ?? '', fileName: filename ?? '', bytes }));
   });
   parser.on('fieldsLimit', () => fail(tooManyFields()));
@@ -93,7 +94,7 @@ function makeParser(headers: IncomingHttpHeaders): busboy.Busboy {
 }
 
 function damage(error: unknown): unknown {
-  if (error instanceof Problem || !(error instanceof Error)) return error;
+  if (error instanceof Problem || !isNativeError(error)) return error;
   return /Unexpected end/.test(error.message)
     ? new Problem('truncated', 'The form ends before its last boundary.', { cause: error })
     : new Problem('malformed', `The form is damaged: ${error.message}.`, { cause: error });

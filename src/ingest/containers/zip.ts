@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { isNativeError } from 'node:util/types';
 import { crc32 } from 'node:zlib';
 import { type Entry, fromFdPromise, getFileNameLowLevel, type ZipFile } from 'yauzl';
 import { Problem } from '../../platform/problem.js';
@@ -82,7 +83,9 @@ function kindOf(entry: Entry, name: string): string {
   if (type === 0x4 || name.endsWith('/')) return 'directory';
   if (type !== 0 && type !== 0x8) return 'is a device or pipe';
   const { compressionMethod: method } = entry;
-  return method === stored || method === deflated ? 'file' : `is compressed with method ${method}; only deflate is read`;
+  return method === stored || method === deflated
+    ? 'file'
+    : `is compressed with method ${method}; only deflate is read`;
 }
 
 function rawName({ generalPurposeBitFlag, fileNameRaw, extraFields }: Entry): string {
@@ -96,7 +99,7 @@ function cursorOf(zip: ZipFile): number {
 
 /** yauzl and zlib say what is wrong with the file; what fails otherwise is not the file. */
 function damage(error: unknown): unknown {
-  if (error instanceof Problem || !(error instanceof Error)) return error;
+  if (error instanceof Problem || !isNativeError(error)) return error;
   if ('syscall' in error) return error;
   const text = error.message;
   const cut = /unexpected EOF|signature not found|unexpected end of file|overflows file bounds/.test(text);
