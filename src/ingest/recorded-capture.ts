@@ -33,6 +33,7 @@ export interface CaptureReceipt {
   readonly id: string;
   readonly service: string;
   readonly instance: string;
+  /** RFC 3339 in UTC with microseconds. */
   readonly captured_at: string;
   readonly duplicate: boolean;
   readonly snapshots: readonly (AcceptedUpload & { readonly name: string })[];
@@ -41,7 +42,7 @@ export interface CaptureReceipt {
 
 /** Writes a capture and its uploads; or finds the capture of the same uploads. */
 export async function acceptCapture(tx: Tx, place: UploadPlace, capture: ArchivedCapture): Promise<CaptureReceipt> {
-  const { captureId, declared, files } = capture;
+  const { captureId, files } = capture;
   const names = files.map(({ name }) => name);
   const uploads = await acceptUploads(tx, place, files, { id: captureId, names });
   const made = await insertCapture(tx, place, capture, identityOf(uploads));
@@ -58,7 +59,7 @@ export async function acceptCapture(tx: Tx, place: UploadPlace, capture: Archive
     id: made.id,
     service: capture.service,
     instance: capture.instance,
-    captured_at: declared.capturedAt ?? made.capturedAt,
+    captured_at: made.capturedAt,
     duplicate: made.duplicate,
     snapshots: uploads.map((upload, i) => ({ ...upload, name: names[i] })),
     skipped: capture.skipped,
@@ -71,19 +72,22 @@ function identityOf(uploads: readonly AcceptedUpload[]): Buffer {
   return createHash('sha256').update(ids.join('\n')).digest();
 }
 
+/** SQL: as it is shown everywhere, because a Date has no microseconds. */
+const capturedAtText = `to_char(captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at`;
+
 async function insertCapture(
   tx: Tx,
   { tenantId, serviceId, instanceId }: UploadPlace,
   { captureId, declared, skipped }: ArchivedCapture,
   identity: Buffer,
 ): Promise<{ id: string; capturedAt: string; duplicate: boolean }> {
-  const [inserted] = await tx.query<{ captured_at: Date }[]>(
+  const [inserted] = await tx.query<{ captured_at: string }[]>(
     `insert into capture (tenant_id, capture_id, service_id, instance_id, identity, captured_at, captured_from, received_at,
                           capture_ms, build, git_sha, ci_build, env, labels, skipped)
      values ($1, $2, $3, $4, $5, coalesce($6::timestamptz, now()), case when $6 is null then 'receipt' else 'given' end,
              now(), $7, $8, $9, $10, $11, $12, $13)
      on conflict (tenant_id, service_id, instance_id, identity) do nothing
-     returning captured_at`,
+     returning ${capturedAtText}`,
     [
       tenantId,
       captureId,
@@ -100,13 +104,13 @@ async function insertCapture(
       JSON.stringify(skipped),
     ],
   );
-  if (inserted) return { id: captureId, capturedAt: inserted.captured_at.toISOString(), duplicate: false };
-  const [same] = await tx.query<{ capture_id: string; captured_at: Date }[]>(
-    `select capture_id, captured_at from capture
+  if (inserted) return { id: captureId, capturedAt: inserted.captured_at, duplicate: false };
+  const [same] = await tx.query<{ capture_id: string; captured_at: string }[]>(
+    `select capture_id, ${capturedAtText} from capture
       where tenant_id = $1 and service_id = $2 and instance_id = $3 and identity = $4`,
     [tenantId, serviceId, instanceId, identity],
   );
-  return { id: same.capture_id, capturedAt: same.captured_at.toISOString(), duplicate: true };
+  return { id: same.capture_id, capturedAt: same.captured_at, duplicate: true };
 }
 
 /** What was sent alone before belongs to this capture from now on; what is another's already stays there. */

@@ -196,7 +196,8 @@ describe('202: all files of the capture are durable', () => {
     const at = new Date(Date.now() - 3_600_000).toISOString();
     const parts = () => form([['a', ['a', freshProfile()]], ['b', ['b', Buffer.from(`gc ${++made} @0.1s 0%`)]]]); // prettier-ignore
     const given = await post(parts(), { service: 'shop', captured_at: at });
-    expect(given.body.captured_at).toBe(at);
+    expect(Date.parse(given.body.captured_at)).toBe(Date.parse(at));
+    expect((await get(given.body.id)).body.captured_at).toBe(given.body.captured_at);
     const both = (await get(given.body.id)).body.snapshots as { captured_at: string }[];
     expect(both.map(({ captured_at }) => Date.parse(captured_at))).toEqual([Date.parse(at), Date.parse(at)]);
     const own = await post(form([['a', ['a', fixture('go1.25/heap.pb.gz')]]]), { service: freshService() });
@@ -412,6 +413,7 @@ describe('refused, and nothing of it recorded', () => {
     [422, 'truncated', 'a tar cut within a file', () => post(tarFile([one(), { name: 'b', bytes: randomBytes(9_000) }]).subarray(0, 6_000), { service: 'shop' })], // prettier-ignore
     [422, 'truncated', 'a tar.gz cut off', () => post(gzipSync(tarFile([one(), { name: 'b', bytes: randomBytes(9_000) }])).subarray(0, 8_000), { service: 'shop' })], // prettier-ignore
     [422, 'malformed', 'a tar.gz with a wrong checksum', () => { const packed = gzipSync(tarFile([one()])); packed[packed.length - 8] ^= 1; return post(packed, { service: 'shop' }); }], // prettier-ignore
+    [422, 'malformed', 'a tar.gz with bytes behind it', () => post(Buffer.concat([gzipSync(tarFile([one()])), Buffer.from('and so on')]), { service: 'shop' })], // prettier-ignore
     [422, 'entry-refused', 'a path upwards in a zip', () => zip({ name: 'a/../../b', bytes: x })],
     [422, 'entry-refused', 'an absolute path in a zip', () => zip({ name: '/b', bytes: x })],
     [422, 'entry-refused', 'a backslash in a zip', () => zip({ name: 'a\\b', bytes: x })],
