@@ -103,7 +103,10 @@ export async function acceptUploads(
 const identityAt = `coalesce((declared->>'capturedAt')::timestamptz,
                              case when own_clock then '-infinity'::timestamptz else now() end)`;
 
-/** The uploads that stood in the way of these, in the same order. */
+/**
+ * The uploads that stood in the way of these, in the same order. Each is looked up by itself (`limit 1`), so that the plan
+ * is right also while the statistics still say that the tables are empty.
+ */
 async function findSame(
   tx: Tx,
   { tenantId, serviceId, instanceId }: UploadPlace,
@@ -114,10 +117,13 @@ async function findSame(
        from (select sha256, ${identityAt} as identity_at, ordinal
                from unnest($4::bytea[], $5::boolean[], $6::jsonb[])
                  with ordinality as g (sha256, own_clock, declared, ordinal)) g
-       join upload u
-         on u.tenant_id = $1 and u.service_id = $2 and u.instance_id = $3 and u.sha256 = g.sha256
-        and u.identity_at = g.identity_at
-       join snapshot s on s.tenant_id = u.tenant_id and s.upload_id = u.upload_id and s.part = 0
+      cross join lateral (
+        select * from upload
+         where tenant_id = $1 and service_id = $2 and instance_id = $3 and sha256 = g.sha256
+           and identity_at = g.identity_at
+         limit 1) u
+      cross join lateral (
+        select kind from snapshot where tenant_id = $1 and upload_id = u.upload_id and part = 0 limit 1) s
       order by g.ordinal`,
     [
       tenantId,

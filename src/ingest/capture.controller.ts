@@ -1,11 +1,12 @@
 import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiHeader, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { CaptureQueryDto, CaptureReceiptDto } from './capture.dto.js';
 import { CaptureService } from './capture.service.js';
 import type { CaptureReceipt } from './recorded-capture.js';
+import { TakesIdempotencyKey } from './documented-request.js';
 import { drainBriefly } from './refused-body.js';
 import { uploadLinks } from './upload-links.js';
 
@@ -26,12 +27,7 @@ export class CaptureController {
   @ApiQuery({ type: CaptureQueryDto })
   @ApiConsumes('multipart/form-data', 'application/x-tar', 'application/gzip', 'application/zip')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description:
-      'A repeated request with the same key gets the first answer again, for 24 hours. 1 to 255 ASCII characters.',
-  })
+  @TakesIdempotencyKey()
   @ApiAcceptedResponse({ type: CaptureReceiptDto })
   async capture(
     @CurrentCaller() caller: Caller,

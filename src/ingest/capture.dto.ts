@@ -1,7 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, MaxLength } from 'class-validator';
-import { kinds } from '../formats/kind.js';
-import { OriginQueryDto, UploadLinksDto } from './upload.dto.js';
+import { OriginQueryDto, UploadReceiptDto } from './upload.dto.js';
 
 /** What the sender says of all files of a capture. Of a form, each may come as a field instead, before the first file. */
 export class CaptureQueryDto extends OriginQueryDto {
@@ -19,24 +18,12 @@ export class CaptureLinksDto {
 }
 
 /** One file of a capture: a snapshot like one that was sent alone. */
-export class CapturedReceiptDto {
-  id: string;
+export class CapturedReceiptDto extends UploadReceiptDto {
   /**
    * The name of the file.
    * @example heap.pb.gz
    */
   name: string;
-  /** Null until the content has been looked at, unless the field's name said it. */
-  @ApiProperty({ type: String, enum: kinds, nullable: true })
-  kind: string | null;
-  /** @example stored */
-  @ApiProperty({ enum: ['stored', 'parsing', 'indexed', 'rejected', 'quarantined'] })
-  state: string;
-  /** SHA-256 of the file, in hexadecimal. */
-  sha256: string;
-  /** The same bytes of the same instance at the same time were here before; this is that snapshot. */
-  duplicate: boolean;
-  links: UploadLinksDto;
 }
 
 /** A file that no snapshot was made of. */

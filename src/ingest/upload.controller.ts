@@ -4,6 +4,7 @@ import type { Request, Response } from 'express';
 import { QueryParameters } from '../platform/query-parameters.js';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
+import { TakesIdempotencyKey } from './documented-request.js';
 import { drainBriefly } from './refused-body.js';
 import { UploadQueryDto, UploadReceiptDto } from './upload.dto.js';
 import { uploadLinks } from './upload-links.js';
@@ -24,12 +25,7 @@ export class UploadController {
   @HttpCode(202)
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description:
-      'A repeated request with the same key gets the first answer again, for 24 hours. 1 to 255 ASCII characters.',
-  })
+  @TakesIdempotencyKey()
   @ApiHeader({ name: 'Content-Encoding', required: false, description: 'identity (the default) or gzip.' })
   @ApiAcceptedResponse({ type: UploadReceiptDto })
   async upload(

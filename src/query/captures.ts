@@ -4,6 +4,7 @@ import { Problem } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ListPage } from '../tenants/list-page.js';
 import { describePage, type SnapshotPosition, type SnapshotRow, type UploadState, uuid } from './snapshots.js';
+import { youngest } from './youngest.js';
 
 export interface CaptureFilters {
   readonly serviceId?: string;
@@ -131,15 +132,15 @@ function pageQuery(
   const { instance, build, env, from, to } = filters;
   const service = filters.serviceId === undefined ? null : given(filters.serviceId);
 
-  const conditions = [`c.tenant_id = ${tenant}`];
-  if (service !== null) conditions.push(`c.service_id = ${service}`);
-  if (build !== undefined) conditions.push(`c.build = ${given(build)}`);
-  if (env !== undefined) conditions.push(`c.env = ${given(env)}`);
-  if (from !== undefined) conditions.push(`c.captured_at >= ${given(from)}`);
-  if (to !== undefined) conditions.push(`c.captured_at < ${given(to)}`);
+  const conditions = [`s.tenant_id = ${tenant}`];
+  if (service !== null) conditions.push(`s.service_id = ${service}`);
+  if (build !== undefined) conditions.push(`s.build = ${given(build)}`);
+  if (env !== undefined) conditions.push(`s.env = ${given(env)}`);
+  if (from !== undefined) conditions.push(`s.captured_at >= ${given(from)}`);
+  if (to !== undefined) conditions.push(`s.captured_at < ${given(to)}`);
   if (page.after !== null) {
     const { capturedAt, id } = page.after;
-    conditions.push(`(c.captured_at, c.capture_id) < (${given(capturedAt)}::timestamptz, ${given(id)}::uuid)`);
+    conditions.push(`(s.captured_at, s.capture_id) < (${given(capturedAt)}::timestamptz, ${given(id)}::uuid)`);
   }
 
   let branches: string | null = null;
@@ -147,22 +148,16 @@ function pageQuery(
     const ofService = service === null ? '' : ` and service_id = ${service}`;
     branches = `select service_id, instance_id from instance
                  where tenant_id = ${tenant}${ofService} and name = ${given(instance)}`;
-    conditions.push('c.service_id = b.service_id and c.instance_id = b.instance_id');
+    conditions.push('s.service_id = b.service_id and s.instance_id = b.instance_id');
   } else if (service === null && teamId !== null) {
     branches = `select service_id from service where tenant_id = ${tenant}`;
-    conditions.push('c.service_id = b.service_id');
+    conditions.push('s.service_id = b.service_id');
   }
-  const youngest = `order by captured_at desc, capture_id desc limit ${given(page.limit)}`;
-  let found = `select c.* from capture c where ${conditions.join(' and ')} ${youngest}`;
-  if (branches !== null) {
-    const visible =
-      teamId === null || service !== null
-        ? 'true'
-        : `b.service_id in (select service_id from service where tenant_id = ${tenant} and team_id = ${given(teamId)})`;
-    found = `select l.* from (${branches}) b cross join lateral (${found}) l where ${visible} ${youngest}`;
-  }
+  const list = { table: 'capture', id: 'capture_id', conditions, limit: given(page.limit), branches } as const;
+  const visibleTo = service === null && teamId !== null ? { tenant, team: given(teamId) } : null;
   return {
-    sql: `with page as materialized (${found}) ${describeCaptures} order by p.captured_at desc, p.capture_id desc`,
+    sql: `with page as materialized (${youngest(list, visibleTo)}) ${describeCaptures}
+          order by p.captured_at desc, p.capture_id desc`,
     parameters,
   };
 }

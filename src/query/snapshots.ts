@@ -4,6 +4,7 @@ import { Database, type TenantId, type Tx } from '../platform/database.js';
 import { Problem, type ProblemBody } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ListPage } from '../tenants/list-page.js';
+import { youngest } from './youngest.js';
 
 export const uploadStates = ['stored', 'parsing', 'indexed', 'rejected', 'quarantined'] as const;
 export type UploadState = (typeof uploadStates)[number];
@@ -196,17 +197,11 @@ function pageQuery(
     branches = `select service_id from service where tenant_id = ${tenant}`;
     conditions.push('s.service_id = b.service_id');
   }
-  const youngest = `order by captured_at desc, snapshot_id desc limit ${given(page.limit)}`;
-  let found = `select s.* from snapshot s where ${conditions.join(' and ')} ${youngest}`;
-  if (branches !== null) {
-    const visible =
-      teamId === null || service !== null
-        ? 'true'
-        : `b.service_id in (select service_id from service where tenant_id = ${tenant} and team_id = ${given(teamId)})`;
-    found = `select l.* from (${branches}) b cross join lateral (${found}) l where ${visible} ${youngest}`;
-  }
+  const list = { table: 'snapshot', id: 'snapshot_id', conditions, limit: given(page.limit), branches } as const;
+  const visibleTo = service === null && teamId !== null ? { tenant, team: given(teamId) } : null;
   return {
-    sql: `with page as materialized (${found}) ${describePage} order by p.captured_at desc, p.snapshot_id desc`,
+    sql: `with page as materialized (${youngest(list, visibleTo)}) ${describePage}
+          order by p.captured_at desc, p.snapshot_id desc`,
     parameters,
   };
 }

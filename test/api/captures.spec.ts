@@ -588,7 +588,7 @@ describe('limits of a tenant', () => {
       headers: { authorization: `Bearer ${key}` },
       body: new Blob(chunks).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(await answer.json()).toMatchObject({ code: 'body-too-large', limit: 'body_bytes', allowed: 100_000 });
     expect(await rows()).toBe(0);
   });
