@@ -56,6 +56,7 @@ program
   .option('--team <name>', 'owner, if the service is new')
   .option('--env <name>', 'environment, such as production')
   .option('--label <name=value>', 'a label; may be given again', (value, all: string[]) => [...all, value], [])
+  .option('--capture', 'the files are one capture: taken together, accepted together or not at all')
   .option('--wait <seconds>', 'how long to wait for each; 0 does not wait', '30')
   .option('--json', 'print JSON')
   .action(async (files, options) => (await import('./cli/push.js')).push(server(), files, options, terminal));

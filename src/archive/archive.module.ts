@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { archiveFolder, CONFIG, type Config } from '../platform/config.js';
 import { ARCHIVE } from './archive.js';
 import { FolderArchive } from './folder-archive.js';
+import { Spool } from './spool.js';
 
 /** The one place that decides where raw bytes live. */
 @Global()
@@ -12,7 +13,8 @@ import { FolderArchive } from './folder-archive.js';
       inject: [CONFIG],
       useFactory: (config: Config) => FolderArchive.open(archiveFolder(config)),
     },
+    { provide: Spool, inject: [ARCHIVE], useFactory: (archive: FolderArchive) => new Spool(archive.unfinishedFolder) },
   ],
-  exports: [ARCHIVE],
+  exports: [ARCHIVE, Spool],
 })
 export class ArchiveModule {}

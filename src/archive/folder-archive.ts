@@ -48,6 +48,11 @@ export class FolderArchive implements Archive {
 
   private constructor(readonly root: string) {}
 
+  /** Where files lie that are not objects yet, or never will be. */
+  get unfinishedFolder(): string {
+    return join(this.root, 'tmp');
+  }
+
   /** Opens (and makes, if need be) the archive at `folder`, and removes what uploads that died left in it. */
   static async open(folder: string): Promise<FolderArchive> {
     await mkdir(join(folder, 'tmp'), { recursive: true, mode: 0o750 });
@@ -59,7 +64,7 @@ export class FolderArchive implements Archive {
   }
 
   async receive(tenantId: TenantId, stream: Readable, limits: ReceiveLimits): Promise<ReceivedObject> {
-    const unfinished = join(this.root, 'tmp', randomUUID());
+    const unfinished = join(this.unfinishedFolder, randomUUID());
     try {
       const received = await this.#write(unfinished, stream, limits);
       failpoint('archive-written-before-rename');
@@ -179,7 +184,7 @@ export class FolderArchive implements Archive {
   }
 
   async #sweepUnfinished(): Promise<void> {
-    const folder = join(this.root, 'tmp');
+    const folder = this.unfinishedFolder;
     for await (const entry of await opendir(folder)) {
       const path = join(folder, entry.name);
       const found = await lstat(path).catch((error: unknown) => {
@@ -193,7 +198,7 @@ export class FolderArchive implements Archive {
 }
 
 /** `writev` may write less than it was given. */
-async function writeAll(file: FileHandle, chunks: Buffer[]): Promise<void> {
+export async function writeAll(file: FileHandle, chunks: Buffer[]): Promise<void> {
   if (chunks.length === 0) return;
   const wanted = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const { bytesWritten } = await file.writev(chunks);
@@ -231,7 +236,7 @@ const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const streamCodes = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED']);
 
 /** Errors of the file system become problems; those of the stream (a sender that went away) and refusals stay. */
-function asArchiveProblem(error: unknown): unknown {
+export function asArchiveProblem(error: unknown): unknown {
   const { code, syscall } = asSystemError(error);
   if (code === undefined || syscall === undefined || streamCodes.has(code)) return error;
   if (fullCodes.has(code)) {

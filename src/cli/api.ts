@@ -10,7 +10,7 @@ export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly json?: unknown;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | FormData;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

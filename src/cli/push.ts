@@ -18,6 +18,8 @@ export interface PushOptions {
   readonly env?: string;
   readonly label: readonly string[];
   readonly wait: string;
+  /** All files are one capture. */
+  readonly capture?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,10 +31,26 @@ interface Receipt {
   readonly problem?: { readonly title: string; readonly detail?: string } | null;
 }
 
+type Outcome = Receipt & { readonly file: string };
+
 /** Uploads files ("-" is standard input), waits until each is indexed or rejected, and fails if any was not indexed. */
 export async function push(api: Api, files: readonly string[], options: PushOptions, out: Terminal): Promise<void> {
+  const outcomes = await (options.capture ? pushTogether : pushApart)(api, files, options, out);
+  out.progress(null);
+  if (options.json) out.print(JSON.stringify(outcomes, null, 2));
+  else for (const outcome of outcomes) out.print(describe(outcome));
+  const failed = outcomes.filter((outcome) => outcome.state === 'rejected' || outcome.state === 'quarantined').length;
+  if (failed > 0) throw new CliFailure('failed', `${failed} of ${outcomes.length} could not be indexed.`);
+}
+
+async function pushApart(
+  api: Api,
+  files: readonly string[],
+  options: PushOptions,
+  out: Terminal,
+): Promise<readonly Outcome[]> {
   const query = uploadParameters(options);
-  const receipts: (Receipt & { file: string })[] = [];
+  const receipts: Outcome[] = [];
   for (const [index, file] of files.entries()) {
     out.progress(`${index + 1}/${files.length} ${escapeControl(basename(file))}`);
     const body = await readInput(file);
@@ -40,7 +58,7 @@ export async function push(api: Api, files: readonly string[], options: PushOpti
     receipts.push({ file, ...receipt });
   }
   const waitSeconds = Number(options.wait);
-  const outcomes: (Receipt & { file: string })[] = [];
+  const outcomes: Outcome[] = [];
   for (const [index, receipt] of receipts.entries()) {
     out.progress(`indexing ${index + 1}/${receipts.length}`);
     const settled =
@@ -49,14 +67,43 @@ export async function push(api: Api, files: readonly string[], options: PushOpti
         : receipt;
     outcomes.push({ ...receipt, ...settled, file: receipt.file, duplicate: receipt.duplicate });
   }
-  out.progress(null);
-  if (options.json) out.print(JSON.stringify(outcomes, null, 2));
-  else for (const outcome of outcomes) out.print(describe(outcome));
-  const failed = outcomes.filter((outcome) => outcome.state === 'rejected' || outcome.state === 'quarantined').length;
-  if (failed > 0) throw new CliFailure('failed', `${failed} of ${outcomes.length} could not be indexed.`);
+  return outcomes;
 }
 
-function describe(outcome: Receipt & { file: string }): string {
+interface CaptureAnswer {
+  readonly id: string;
+  readonly snapshots: readonly (Receipt & { readonly name: string })[];
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+}
+
+async function pushTogether(
+  api: Api,
+  files: readonly string[],
+  options: PushOptions,
+  out: Terminal,
+): Promise<readonly Outcome[]> {
+  const { kind, ...query } = uploadParameters(options);
+  const body = new FormData();
+  for (const file of files) {
+    const bytes = await readInput(file);
+    body.append(kind ?? 'file', new Blob([bytes]), file === '-' ? 'stdin' : basename(file));
+  }
+  out.progress(`${files.length} files`);
+  const sent = await api.json<CaptureAnswer>('/api/v1/captures', { method: 'POST', query, body });
+  for (const { name, reason } of sent.skipped) out.remark(`${escapeControl(name)} was left out: ${reason}`);
+  const waitSeconds = Number(options.wait);
+  if (waitSeconds === 0) return sent.snapshots.map((receipt) => ({ ...receipt, file: receipt.name }));
+  out.progress(`indexing ${sent.snapshots.length} files`);
+  const settled = await api.json<CaptureAnswer>(`/api/v1/captures/${sent.id}`, { query: { wait: waitSeconds } });
+  const duplicates = new Map(sent.snapshots.map(({ id, duplicate }) => [id, duplicate]));
+  return settled.snapshots.map((snapshot) => ({
+    ...snapshot,
+    file: snapshot.name,
+    duplicate: duplicates.get(snapshot.id) ?? false,
+  }));
+}
+
+function describe(outcome: Outcome): string {
   const problem = outcome.problem ? `  ${outcome.problem.title}: ${escapeControl(outcome.problem.detail ?? '')}` : '';
   return `${outcome.id}  ${outcome.kind ?? '?'}  ${outcome.state}${outcome.duplicate ? ' (known)' : ''}  ${escapeControl(outcome.file)}${problem}`;
 }

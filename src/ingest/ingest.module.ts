@@ -5,6 +5,9 @@ import { ServiceRegistry } from '../tenants/services.js';
 import { TenantsModule } from '../tenants/tenants.module.js';
 import { announcerProvider } from './announcer-provider.js';
 import { Announcer } from './announcer.js';
+import { CaptureController } from './capture.controller.js';
+import { CaptureService } from './capture.service.js';
+import { InFlightKeys } from './in-flight-keys.js';
 import { UploadController } from './upload.controller.js';
 import { UploadService } from './upload.service.js';
 import { Uploads } from './uploads.js';
@@ -12,9 +15,11 @@ import { Uploads } from './uploads.js';
 /** The API's part of ingest: takes uploads in. */
 @Module({
   imports: [ArchiveModule, TenantsModule],
-  controllers: [UploadController],
+  controllers: [UploadController, CaptureController],
   providers: [
     UploadService,
+    CaptureService,
+    InFlightKeys,
     announcerProvider,
     {
       provide: Uploads,

@@ -4,8 +4,10 @@ import type { Request, Response } from 'express';
 import { QueryParameters } from '../platform/query-parameters.js';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
+import { TakesIdempotencyKey } from './documented-request.js';
 import { drainBriefly } from './refused-body.js';
 import { UploadQueryDto, UploadReceiptDto } from './upload.dto.js';
+import { uploadLinks } from './upload-links.js';
 import { UploadService } from './upload.service.js';
 import type { Receipt } from './uploads.js';
 
@@ -23,12 +25,7 @@ export class UploadController {
   @HttpCode(202)
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description:
-      'A repeated request with the same key gets the first answer again, for 24 hours. 1 to 255 ASCII characters.',
-  })
+  @TakesIdempotencyKey()
   @ApiHeader({ name: 'Content-Encoding', required: false, description: 'identity (the default) or gzip.' })
   @ApiAcceptedResponse({ type: UploadReceiptDto })
   async upload(
@@ -49,20 +46,5 @@ export class UploadController {
 }
 
 function withLinks({ id, kind, state, sha256, duplicate }: Receipt): UploadReceiptDto {
-  const self = `/api/v1/snapshots/${id}`;
-  return {
-    id,
-    kind,
-    state,
-    sha256,
-    duplicate,
-    links: {
-      self,
-      raw: `${self}/raw`,
-      profile: `${self}/profile.pb.gz`,
-      top: `${self}/top`,
-      flamegraph: `${self}/flamegraph`,
-      folded: `${self}/folded`,
-    },
-  };
+  return { id, kind, state, sha256, duplicate, links: uploadLinks(id) };
 }

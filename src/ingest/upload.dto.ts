@@ -31,20 +31,8 @@ const labelsProperty = {
   example: { region: 'eu-west-1' },
 };
 
-/** What the sender says of the snapshot in the body. Labels come as `label.<name>=<value>`. */
-export class UploadQueryDto {
-  /**
-   * The service that the snapshot is of; made by its first upload.
-   * @example checkout-api
-   */
-  @MaxLength(1024)
-  service: string;
-
-  /** What kind of snapshot it is; otherwise its content tells. */
-  @IsOptional()
-  @IsIn(kinds)
-  kind?: Kind;
-
+/** What the sender says of what it sends, one artefact or several. Labels come as `label.<name>=<value>`. */
+export class OriginQueryDto {
   /**
    * Which process of the service it is of: a pod, a host.
    * @example checkout-api-7c9f-x2kq5
@@ -101,17 +89,32 @@ export class UploadQueryDto {
   @Matches(printable, printableMessage)
   env?: string;
 
-  /** Whether the values are deltas over a time already (or, `false`, totals); otherwise the snapshot tells. */
-  @IsOptional()
-  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
-  @IsBoolean()
-  delta?: boolean;
-
   /** Labels, each as a parameter of its own: `label.<name>=<value>`. */
   @ApiProperty(labelsProperty)
   @IsOptional()
   @ArePrintableLabels()
   labels?: Record<string, string>;
+}
+
+/** What the sender says of the snapshot in the body. */
+export class UploadQueryDto extends OriginQueryDto {
+  /**
+   * The service that the snapshot is of; made by its first upload.
+   * @example checkout-api
+   */
+  @MaxLength(1024)
+  service: string;
+
+  /** What kind of snapshot it is; otherwise its content tells. */
+  @IsOptional()
+  @IsIn(kinds)
+  kind?: Kind;
+
+  /** Whether the values are deltas over a time already (or, `false`, totals); otherwise the snapshot tells. */
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @IsBoolean()
+  delta?: boolean;
 }
 
 export class UploadLinksDto {

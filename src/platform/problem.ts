@@ -23,12 +23,14 @@ export const problems = {
   'validation-failed': { status: 422, title: 'A value is not what it must be' },
   'invalid-name': { status: 422, title: 'The name is not allowed' },
   'bad-pattern': { status: 422, title: 'The regular expression is not valid' },
+  'entry-refused': { status: 422, title: 'The archive file holds an entry that is not accepted' },
   'outside-time-window': { status: 422, title: 'The time is outside what is kept' },
   'idempotency-mismatch': { status: 422, title: 'The Idempotency-Key was used for another request' },
 
   // Limits at the door
   'body-too-large': { status: 413, title: 'The body is too large' },
   'decompressed-too-large': { status: 413, title: 'The body is too large once decompressed' },
+  'too-many-parts': { status: 422, title: 'There are too many files in one request' },
   'too-many-labels': { status: 422, title: 'There are too many labels' },
   'label-too-long': { status: 422, title: 'A label is too long' },
   'too-many-points': { status: 422, title: 'The answer would have too many points' },

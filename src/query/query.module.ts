@@ -4,6 +4,8 @@ import { CONFIG, type Config } from '../platform/config.js';
 import { LOGGER } from '../platform/logger.js';
 import { siblingModule } from '../platform/sibling-module.js';
 import { TenantsModule } from '../tenants/tenants.module.js';
+import { CapturesController } from './captures.controller.js';
+import { Captures } from './captures.js';
 import { DiffController } from './diff.controller.js';
 import { queryThreadDefaults, QueryThreads } from './query-threads.js';
 import { RankingPages } from './ranking-pages.js';
@@ -19,7 +21,14 @@ import { VisibleStacks } from './visible-stacks.js';
 /** All that can be read over HTTP. */
 @Module({
   imports: [TenantsModule],
-  controllers: [SnapshotsController, ServicesController, ServiceStacksController, TrendsController, DiffController],
+  controllers: [
+    SnapshotsController,
+    CapturesController,
+    ServicesController,
+    ServiceStacksController,
+    TrendsController,
+    DiffController,
+  ],
   providers: [
     {
       provide: QueryThreads,
@@ -35,6 +44,7 @@ import { VisibleStacks } from './visible-stacks.js';
           logger,
         ),
     },
+    Captures,
     RankingPages,
     ServiceDirectory,
     SettledUploads,

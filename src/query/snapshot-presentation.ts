@@ -7,6 +7,8 @@ export function toSnapshotDto(row: SnapshotRow): SnapshotDto {
     id: row.snapshot_id,
     upload_id: row.upload_id,
     part: row.part,
+    capture_id: row.capture_id,
+    name: row.name,
     service: row.service,
     team: row.team,
     instance: row.instance,

@@ -104,6 +104,10 @@ export class SnapshotDto {
   upload_id: string;
   /** Which one of the upload's snapshots, from 0. */
   part: number;
+  /** The capture it was sent in, the first one if it was in several; null if it was sent alone. */
+  capture_id: string | null;
+  /** The name of its file in that capture. */
+  name: string | null;
   /** @example checkout-api */
   service: string;
   team: string;

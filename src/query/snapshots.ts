@@ -4,6 +4,7 @@ import { Database, type TenantId, type Tx } from '../platform/database.js';
 import { Problem, type ProblemBody } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ListPage } from '../tenants/list-page.js';
+import { youngest } from './youngest.js';
 
 export const uploadStates = ['stored', 'parsing', 'indexed', 'rejected', 'quarantined'] as const;
 export type UploadState = (typeof uploadStates)[number];
@@ -48,6 +49,9 @@ export interface SnapshotRow {
   readonly snapshot_id: string;
   readonly upload_id: string;
   readonly part: number;
+  readonly capture_id: string | null;
+  /** Of its file in that capture. */
+  readonly name: string | null;
   readonly service_id: string;
   readonly service: string;
   readonly team: string;
@@ -77,7 +81,7 @@ export interface SnapshotRow {
   readonly content_encoding: 'identity' | 'gzip';
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Snapshots as a key may see them. */
 @Injectable()
@@ -127,12 +131,13 @@ function refuse(): never {
   throw new Problem('not-found', 'This key sees no snapshot with that id.');
 }
 
-const describePage = `
+/** SQL: what SnapshotRow has of the snapshots in `page`. */
+export const describePage = `
   select p.snapshot_id, p.upload_id, p.part, p.service_id, v.name as service, t.name as team, p.instance_id,
          i.name as instance, p.kind, u.state, u.problem,
          to_char(p.captured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as captured_at, p.captured_from,
          u.received_at, u.finished_at, p.capture_ms, b.version, b.git_sha, b.ci_build, p.env, p.labels, p.delta,
-         p.duration_nanos, p.sample_types, p.details, u.sha256, u.size_bytes, u.content_encoding
+         p.duration_nanos, p.sample_types, p.details, u.sha256, u.size_bytes, u.content_encoding, u.capture_id, u.name
     from page p
     join upload u on u.tenant_id = p.tenant_id and u.upload_id = p.upload_id
     join service v on v.tenant_id = p.tenant_id and v.service_id = p.service_id
@@ -192,17 +197,11 @@ function pageQuery(
     branches = `select service_id from service where tenant_id = ${tenant}`;
     conditions.push('s.service_id = b.service_id');
   }
-  const youngest = `order by captured_at desc, snapshot_id desc limit ${given(page.limit)}`;
-  let found = `select s.* from snapshot s where ${conditions.join(' and ')} ${youngest}`;
-  if (branches !== null) {
-    const visible =
-      teamId === null || service !== null
-        ? 'true'
-        : `b.service_id in (select service_id from service where tenant_id = ${tenant} and team_id = ${given(teamId)})`;
-    found = `select l.* from (${branches}) b cross join lateral (${found}) l where ${visible} ${youngest}`;
-  }
+  const list = { table: 'snapshot', id: 'snapshot_id', conditions, limit: given(page.limit), branches } as const;
+  const visibleTo = service === null && teamId !== null ? { tenant, team: given(teamId) } : null;
   return {
-    sql: `with page as materialized (${found}) ${describePage} order by p.captured_at desc, p.snapshot_id desc`,
+    sql: `with page as materialized (${youngest(list, visibleTo)}) ${describePage}
+          order by p.captured_at desc, p.snapshot_id desc`,
     parameters,
   };
 }

@@ -10,10 +10,22 @@ const LimitValue = (atLeast: number) =>
 
 /** A tenant's own limits. What is not named has its default. */
 export class LimitOverridesDto implements Partial<Record<LimitName, number>> {
-  /** Bytes in the body of one upload, as sent. */
+  /** Bytes in the body of one upload or capture, as sent; in each file of a capture, unpacked. */
   @LimitValue(1) body_bytes?: number;
 
-  /** Uploads a minute with one key; a minute's worth may come at once. */
+  /** Files in one capture. */
+  @LimitValue(1) parts_per_capture?: number;
+
+  /** Entries in the tar or zip of one capture, directories included. */
+  @LimitValue(1) archive_entries?: number;
+
+  /** Bytes in all that comes out of one compressed tar or zip. */
+  @LimitValue(1) unpacked_bytes?: number;
+
+  /** How many bytes may come out of each byte of a compressed tar or zip. */
+  @LimitValue(1) unpacked_ratio?: number;
+
+  /** Uploads a minute with one key, each file of a capture counted; a minute's worth may come at once. */
   @LimitValue(1) uploads_per_minute?: number;
 
   /** Bytes uploaded a second, by the whole tenant. */
@@ -41,6 +53,10 @@ export class LimitOverridesDto implements Partial<Record<LimitName, number>> {
 /** What holds for a tenant, by the names that refusals give. */
 export class LimitsDto implements Record<LimitName, number> {
   body_bytes: number;
+  parts_per_capture: number;
+  archive_entries: number;
+  unpacked_bytes: number;
+  unpacked_ratio: number;
   uploads_per_minute: number;
   upload_bytes_per_second: number;
   upload_burst_bytes: number;

@@ -17,9 +17,20 @@ const MiB = 1024 * KiB;
  * 150 profiles of 60 kB a second stays far below all of them.
  */
 const definitions = {
-  /** One upload's body as sent. */
+  /** One request's body as sent; of a capture also each of its files, unpacked. */
   body_bytes: { byDefault: 32 * MiB, code: 'body-too-large', what: 'bytes in one upload' },
-  /** Of one key. A minute's worth may come at once. */
+  parts_per_capture: { byDefault: 64, code: 'too-many-parts', what: 'files in one capture' },
+  /** Directories and what else is passed over included. */
+  archive_entries: { byDefault: 1_000, code: 'too-many-parts', what: 'entries in one tar or zip' },
+  /** All that comes out of one compressed tar or zip. */
+  unpacked_bytes: { byDefault: 256 * MiB, code: 'decompressed-too-large', what: 'bytes in one capture once unpacked' },
+  /** Ten thousand goroutines that wait at the same place reach about 100; a bomb of zeros reaches 1,000. */
+  unpacked_ratio: {
+    byDefault: 400,
+    code: 'decompressed-too-large',
+    what: 'bytes unpacked from each byte of a capture',
+  },
+  /** Of one key; of a capture each file counts. A minute's worth may come at once. */
   uploads_per_minute: { byDefault: 30_000, code: 'rate-limited', what: 'uploads a minute with one key' },
   /** Of the whole tenant, over all bodies as sent. */
   upload_bytes_per_second: { byDefault: 64 * MiB, code: 'rate-limited', what: 'bytes uploaded a second' },
@@ -51,7 +62,7 @@ export function applyOverrides(overrides: Readonly<Record<string, unknown>>): Li
 }
 
 /** Throws the limit's own Problem if `actual` is more than the limit allows. */
-function requireWithin(limits: Limits, name: LimitName, actual: number): void {
+export function requireWithin(limits: Limits, name: LimitName, actual: number): void {
   if (actual > limits[name]) throw limitProblem(limits, name, actual);
 }
 
@@ -184,13 +195,21 @@ export class DoorLimits {
     }
 
     const perMinute = limits.uploads_per_minute;
-    const uploads = this.bucket(this.uploads, `${caller.tenantId}/${caller.keyId}`, perMinute / 60, perMinute);
+    const uploads = this.bucket(this.uploads, bucketOf(caller), perMinute / 60, perMinute);
     const uploadsWait = uploads.millisUntil(1, now);
     if (uploadsWait > 0) {
       throw limitProblem(limits, 'uploads_per_minute', perMinute + 1, Math.ceil(uploadsWait / 1_000));
     }
     uploads.take(1, now);
     return limits;
+  }
+
+  /**
+   * Counts the files of an admitted capture, of which the first was taken with it. Like the bytes they may go into debt:
+   * how many there are is only known when most have been received.
+   */
+  countUploads(caller: Caller, uploads: number): void {
+    this.uploads.get(bucketOf(caller))?.take(uploads, this.clock.now().getTime());
   }
 
   /**
@@ -213,4 +232,8 @@ export class DoorLimits {
     buckets.set(key, fresh);
     return fresh;
   }
+}
+
+function bucketOf({ tenantId, keyId }: Caller): string {
+  return `${tenantId}/${keyId}`;
 }

@@ -8,11 +8,17 @@ let app: TestApp;
 let own: Things;
 let foreign: Things;
 let otherTeam: Things;
-const random: Things = { id: randomUUID(), service: 'no-such-service', team: 'no-such-team' };
+const random: Things = {
+  id: randomUUID(),
+  capture: randomUUID(),
+  service: 'no-such-service',
+  team: 'no-such-team',
+};
 let teamKey: string;
 
 interface Things {
   id: string;
+  capture: string;
   service: string;
   team: string;
 }
@@ -28,19 +34,28 @@ beforeAll(async () => {
         .send({ name: `${role}-${team}`, role, team })
     ).body.key as string;
   const profile = fixture('go1.25/heap.pb.gz');
-  own = { id: await upload(app, profile, { service: 'pay', team: 'payments' }), service: 'pay', team: 'payments' };
-  otherTeam = { id: await upload(app, profile, { service: 'find', team: 'search' }), service: 'find', team: 'search' };
+  const things = async (service: string, team: string, sender?: string): Promise<Things> => ({
+    id: await upload(app, profile, { service, team }, sender),
+    capture: await capture(profile, service, sender),
+    service,
+    team,
+  });
+  own = await things('pay', 'payments');
+  otherTeam = await things('find', 'search');
   teamKey = await key('read', 'payments');
 
   const { tenantId } = await insertTenant(app.db, 'stranger', ['default', 'strangers']);
   const strangerKey = (await insertTestKey(app.db, tenantId, 'admin')).text;
-  foreign = {
-    id: await upload(app, profile, { service: 'foreign-service', team: 'strangers' }, strangerKey),
-    service: 'foreign-service',
-    team: 'strangers',
-  };
+  foreign = await things('foreign-service', 'strangers', strangerKey);
 });
 afterAll(() => app?.close());
+
+/** Sends a profile as a capture of one file, without waiting for it to be indexed. */
+async function capture(profile: Buffer, service: string, key = app.keys.ci): Promise<string> {
+  const sent = await app.http(key).post('/api/v1/captures').query({ service }).attach('heap', profile, 'heap.pb.gz');
+  if (sent.status !== 202) throw new Error(`the capture was answered ${sent.status}: ${sent.text}`);
+  return (sent.body as { id: string }).id;
+}
 
 type Fill = (things: Things) => string;
 
@@ -53,6 +68,9 @@ const routes: [name: string, fill: Fill][] = [
   ['snapshots/{id}/top', ({ id }) => `snapshots/${id}/top`],
   ['snapshots/{id}/flamegraph', ({ id }) => `snapshots/${id}/flamegraph`],
   ['snapshots/{id}/folded', ({ id }) => `snapshots/${id}/folded`],
+  ['captures/{id}', ({ capture }) => `captures/${capture}`],
+  ['captures/{id}?wait', ({ capture }) => `captures/${capture}?wait=1`],
+  ['captures?service', ({ service }) => `captures?service=${service}`],
   ['snapshots?service', ({ service }) => `snapshots?service=${service}`],
   ['services/{service}', ({ service }) => `services/${service}`],
   ['services/{service}/builds', ({ service }) => `services/${service}/builds`],
@@ -85,7 +103,7 @@ async function answer(fill: Fill, things: Things, key: string) {
     'content-length': _length,
     ...rest
   } = headers as Record<string, string>;
-  const body = [requestId, things.id, things.service, things.team].reduce(
+  const body = [requestId, things.id, things.capture, things.service, things.team].reduce(
     (all, name) => all.replaceAll(name, '…'),
     text ?? '',
   );
@@ -113,7 +131,8 @@ describe.each(routes)('GET %s', (_, fill) => {
 
   test('answers 401 without a key, and 403 to a key that only sends', async () => {
     expect((await ask(fill(own), null)).status).toBe(401);
-    const isItsOwn = /^snapshots\/[^/]*$/.test(fill(own).replace(/\?wait.*/, '')) && !fill(own).includes('service');
+    const isItsOwn =
+      /^(snapshots|captures)\/[^/]*$/.test(fill(own).replace(/\?wait.*/, '')) && !fill(own).includes('service');
     expect((await ask(fill(own), app.keys.ingest)).status).toBe(isItsOwn ? 200 : 403);
   });
 
@@ -137,6 +156,10 @@ test('lists show the caller what is its own and nothing else', async () => {
   for (const query of ['', '&kind=heap', '&instance=default', '&state=indexed']) {
     expect(await snapshots(query, teamKey)).toEqual([own.id]);
   }
+  const captures = async (key: string) =>
+    ((await ask('captures', key)).body.rows as { id: string }[]).map(({ id }) => id).sort();
+  expect(await captures(app.keys.read)).toEqual([own.capture, otherTeam.capture].sort());
+  expect(await captures(teamKey)).toEqual([own.capture]);
   expect((await ask('teams/payments/services', app.keys.read)).body.rows).toMatchObject([{ name: 'pay' }]);
 });
 

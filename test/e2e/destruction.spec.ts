@@ -173,6 +173,47 @@ describe('with a database that stays', () => {
     await ledger.expectKept(database.db, archive);
   });
 
+  it.each([
+    ['archive-half-written:2', 0],
+    ['archive-renamed-before-folder-sync:3', 0],
+    ['after-archive-before-commit', 0],
+    ['after-commit-before-announce', 1],
+    ['after-announce-before-answer', 1],
+  ])(
+    'an API that dies at %s has recorded a capture whole or not at all, and the retry makes it one',
+    async (point, kept) => {
+      const { tenantId } = await insertTenant(database.db, `tenant-${Math.random()}`);
+      const { text: key } = await insertTestKey(database.db, tenantId, 'ingest');
+      const bodies = [1, 2, 3].map((number) => profileBytes({ inuse_space: BigInt(number), at: new Date(hour) }));
+      const push = (url: string) => {
+        const form = new FormData();
+        for (const [i, body] of bodies.entries()) form.append('heap', new Blob([body]), `heap-${i}.pb`);
+        const headers = { authorization: `Bearer ${key}` };
+        return fetch(`${url}/api/v1/captures?service=shop`, { method: 'POST', headers, body: form });
+      };
+      const recorded = async () => {
+        const [row] = await database.db.readTenant(tenantId, (tx) =>
+          tx.query(`select (select count(*) from capture)::int as captures, (select count(*) from capture_part)::int as parts,
+                         (select count(*) from upload)::int as uploads, (select count(*) from snapshot)::int as snapshots`),
+        );
+        return row as unknown;
+      };
+      const whole = { captures: 1, parts: 3, uploads: 3, snapshots: 3 };
+
+      const dying = tracked(await startApiProcess({ ...env, TIDEMARK_FAILPOINT: point }));
+      await expect(push(dying.url)).rejects.toThrow();
+      expect(await dying.exit).toMatchObject({ signal: 'SIGKILL' });
+      expect(await recorded()).toEqual(kept === 0 ? { captures: 0, parts: 0, uploads: 0, snapshots: 0 } : whole);
+
+      const retried = await push(api.url);
+      expect([retried.status, ((await retried.json()) as { duplicate: boolean }).duplicate]).toEqual([202, kept === 1]);
+      expect(await recorded()).toEqual(whole);
+      await settle(database.db);
+      const states = await database.db.readTenant(tenantId, (tx) => tx.query('select distinct state from upload'));
+      expect(states).toEqual([{ state: 'indexed' }]);
+    },
+  );
+
   it.each(failpoints.worker)(
     'a worker that dies at %s leaves its uploads to the next, which counts them once',
     async (name) => {

@@ -23,7 +23,8 @@ describe('migrate', () => {
       return rows;
     });
     try {
-      expect(await pendingMigrations(test.db)).toEqual(done.map(({ name }) => name).sort());
+      const inOrder = done.toSorted((a, b) => Number(a.timestamp) - Number(b.timestamp));
+      expect(await pendingMigrations(test.db)).toEqual(inOrder.map(({ name }) => name));
     } finally {
       await withClient(test.ownerUrl, async (client) => {
         for (const { timestamp, name } of done) {
