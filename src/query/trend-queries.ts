@@ -4,7 +4,7 @@ import { hourMillis, hourOf } from '../analysis/timeline.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
 import type { Database, TenantId, Tx } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
-import { onlyDefaultInstance } from './coverage-note.js';
+import { onlyDefaultInstance } from '../tenants/coverage-note.js';
 import type { ServiceTrendRequest, TeamTrendRequest, TrendRequest } from './query-request.js';
 import type { TrendDto } from './trends.dto.js';
 

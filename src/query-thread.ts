@@ -1,17 +1,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { StackStore } from '../catalog/stack-store.js';
-import { Database, type TenantId } from '../platform/database.js';
+import { StackStore } from './catalog/stack-store.js';
+import { Database, type TenantId } from './platform/database.js';
 import {
   asJson,
   type QueryAnswer,
-  type QueryRequest,
   type ThreadJob,
   type ThreadOutcome,
   type ThreadSettings,
-} from './query-request.js';
-import { refusalOf } from './query-refusal.js';
-import { StackQueries } from './stack-queries.js';
-import { TrendQueries } from './trend-queries.js';
+} from './platform/thread-protocol.js';
+import type { QueryRequest } from './query/query-request.js';
+import { refusalOf } from './query/query-refusal.js';
+import { StackQueries } from './query/stack-queries.js';
+import { TrendQueries } from './query/trend-queries.js';
 
 /*
  * Entry point of a query thread. It answers one job after the other with a database pool and caches of its own, which
@@ -45,7 +45,7 @@ async function open(): Promise<Queries> {
   return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store) };
 }
 
-async function answer({ id, tenantId, request }: ThreadJob): Promise<void> {
+async function answer({ id, tenantId, request }: ThreadJob<QueryRequest>): Promise<void> {
   try {
     opening ??= open();
     const queries = await opening.catch((error: unknown) => {
@@ -89,4 +89,4 @@ function failure(id: number, error: unknown): ThreadOutcome {
   };
 }
 
-port.on('message', (job: ThreadJob) => void answer(job));
+port.on('message', (job: ThreadJob<QueryRequest>) => void answer(job));
