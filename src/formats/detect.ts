@@ -4,6 +4,7 @@ import { sniffExpvar } from './memstats/expvar.js';
 import { sniffGcStats } from './memstats/gc-stats.js';
 import { sniffMemStats } from './memstats/memstats-json.js';
 import { profileWireTypes } from './pprof/outline.js';
+import { sniffProcessMemory } from './process-memory/decode.js';
 import { sniffProfileText } from './profile-text/header.js';
 import { sniffPrometheus } from './prometheus/prometheus.js';
 import { sniffRuntimeMetricsJson } from './runtime-metrics/runtime-metrics-json.js';
@@ -116,6 +117,13 @@ const recognizers = [
     ownClock: false,
     isText: true,
     sniff: sniffRuntimeMetricsJson,
+  },
+  {
+    name: 'process-memory',
+    describe: 'what Linux says about the memory of a process',
+    ownClock: false,
+    isText: true,
+    sniff: sniffProcessMemory,
   },
   {
     name: 'prometheus',

@@ -14,6 +14,7 @@ import {
   runtimeMetricsTextParts,
 } from './parts/numbers.js';
 import { pprofParts } from './parts/pprof.js';
+import { processMemoryParts } from './parts/process-memory.js';
 import { profileTextParts } from './parts/profile-text.js';
 
 export interface ParseMeans {
@@ -35,6 +36,7 @@ const readers: Partial<Record<Format, PartsOf>> = {
   'runtime-metrics': runtimeMetricsJsonParts,
   'runtime-metrics-text': runtimeMetricsTextParts,
   prometheus: prometheusParts,
+  'process-memory': processMemoryParts,
 };
 
 /**

@@ -63,7 +63,9 @@ describe('every text of a profile', () => {
   });
 
   test.each(readable.map(({ name, bytes }) => [name, bytes] as const))('is recognised by its head: %s', (_, bytes) => {
-    expect(sniffProfileText(bytes, latin1(bytes.subarray(0, 4096)))).toBe(true);
+    const head = latin1(bytes.subarray(0, 4000));
+    expect(sniffProfileText(bytes, head)).toBe(true);
+    expect(sniffProfileText(bytes, `# fetched at noon\n\n${head}`)).toBe(true);
   });
 
   const whole = readable.filter(({ name }) => !name.startsWith('malformed'));
@@ -168,6 +170,9 @@ describe('what the first line says', () => {
     ['a heap profile that ends in its first line', 'heap profile: 1: 2', 'truncated'],
     ['a contention profile of Java', '--- contentionz 1 ---\nformat = java\n', 'unrecognized'],
     ['records that are none', 'goroutine profile: total 1\nhello\nworld\n', 'malformed'],
+    ['a number of a million digits', `x profile: total 1\n${'9'.repeat(1e6)} @ 0x1\n`, 'malformed'],
+    ['a second heap profile', 'x profile: total 1\n1 @ 0x1\nheap profile: 0: 0 [0: 0] @ heap/2\n', 'malformed'],
+    ['a second contention profile', 'x profile: total 1\n1 @ 0x1\n--- mutex:\n', 'malformed'],
     ['a second profile', 'goroutine profile: total 0\ngoroutine profile: total 0\n', 'malformed'],
     ['a number beyond 64 bits', 'goroutine profile: total 1\n9223372036854775808 @ 0x1\n', 'malformed'],
     ['a rate beyond 64 bits', 'heap profile: 0: 0 [0: 0] @ heap/18446744073709551616\n', 'malformed'],

@@ -3,14 +3,14 @@ import { FormatError, overBudget } from '../format-error.js';
 import { sumOverflows } from '../int64.js';
 import type { MappingTable, Profile } from '../pprof/profile.js';
 import { FrameLines } from './frame-lines.js';
-import { type Header, readHeader, sniffProfileText } from './header.js';
+import { type Header, readHeader } from './header.js';
 import { readLabels } from './labels.js';
 import { MemStatsTrailer } from './memstats-trailer.js';
 import { type MutexPeriod, mutexPeriodOf } from './mutex-period.js';
 import type { ProfileText, ProfileTextWarning, ProfileTextWarningCode } from './profile-text.js';
 import { RecordValues } from './record-values.js';
 import { SampleRows } from './sample-rows.js';
-import { afterBlanks, asciiText, byte, isHexDigit, LineScanner, startsWith } from './scan.js';
+import { afterBlanks, byte, isDigit, isHexDigit, LineScanner, startsWith } from './scan.js';
 import { StringPool } from './string-pool.js';
 
 /**
@@ -279,11 +279,17 @@ function isSectionStart(bytes: Uint8Array, start: number, end: number): boolean 
   );
 }
 
+/** Whether another profile begins. Told from the bytes: a broken text may have millions of lines to ask about. */
 function isHeaderLine(bytes: Uint8Array, start: number, end: number): boolean {
-  return sniffProfileText(bytes, asciiText(bytes, start, Math.min(end, start + headerBytes)));
+  if (headerStarts.some((text) => startsWith(bytes, start, end, text))) return true;
+  let digits = end;
+  while (digits > start && isDigit(bytes[digits - 1])) digits--;
+  const total = digits - countHeader.length;
+  return digits < end && total > start && startsWith(bytes, total, end, countHeader);
 }
 
-const headerBytes = 512;
+const headerStarts = ['heap profile: ', '--- contention', '--- mutex:'];
+const countHeader = ' profile: total ';
 
 /** Whether the frame line at its `0x` says `0x0` and nothing more. */
 function isZeroAddress(bytes: Uint8Array, start: number, end: number): boolean {

@@ -48,9 +48,9 @@ const starts = {
 const heapLine =
   /^heap profile: *(-?\d{1,20}): *(-?\d{1,20}) *\[ *(-?\d{1,20}): *(-?\d{1,20}) *\] *@ *(heap_v2|heapz_v2|heapprofile|heap)(?:\/(\d{1,20}))?[ \t]*$/;
 
-/** Whether the text begins as a profile with debug=1 does. `text` is the head, a character per byte, without BOM. */
+/** Whether the text begins, blank lines and comments aside, as a profile with debug=1 does. `text` is the head, a character per byte, without BOM. */
 export function sniffProfileText(_: Uint8Array, text: string): boolean {
-  const line = firstLine(text);
+  const line = firstLine(text.slice(commentsAhead(text)));
   return Object.values(starts).some((start) => start.test(line));
 }
 

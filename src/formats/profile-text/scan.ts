@@ -60,9 +60,11 @@ export class LineScanner {
       return null;
     }
     if (value < 2 ** 53) return negative && value !== 0 ? -value : value;
-    // Twenty digits are too many in any case: the size of a bigint is bounded before it is made.
-    const digits = asciiText(this.bytes, first, this.position).replace(/^0+/, '');
-    const exact = digits.length > 19 ? int64Max + 2n : BigInt(digits);
+    let significant = first;
+    while (this.bytes[significant] === byte.zero) significant++;
+    // More than 19 digits are too many in any case: the size of a bigint is bounded before it is made.
+    const exact =
+      this.position - significant > 19 ? int64Max + 2n : BigInt(asciiText(this.bytes, significant, this.position));
     if (exact > (negative ? int64Max + 1n : int64Max)) this.overflow = true;
     return int64(negative ? -exact : exact);
   }
