@@ -7,7 +7,7 @@ import {
   runtimeSeries,
   seriesValue,
 } from '../runtime-series.js';
-import type { SeriesTable } from '../series-table.js';
+import type { SeriesColumn, SeriesTable } from '../series-table.js';
 import { holdEnds } from '../timeline.js';
 import { type GcCycle, gcCyclesOf } from './gc-cycles.js';
 import { scaled } from './scaled.js';
@@ -176,6 +176,11 @@ interface ReadColumn {
   readonly values: bigint[];
 }
 
+interface Cell {
+  readonly column: SeriesColumn;
+  readonly reading: { -readonly [Key in keyof Reading]: Reading[Key] };
+}
+
 const startTime = 'process_start_time_seconds';
 
 function readTable(source: string, table: SeriesTable): ReadTable {
@@ -183,15 +188,10 @@ function readTable(source: string, table: SeriesTable): ReadTable {
   if (source === goroutineStates) return { source, atMillis, columns: readStates(table), startNanos: null };
   const known = source as ReadingSource;
   // One object per column, whose value is that of the row which is being read: NaN, which is no number, where it has none.
-  const cells = table.columns.map((column) => ({
-    column,
-    reading: {
-      name: column.name,
-      unit: column.unit,
-      type: column.type === 'counter' ? ('counter' as const) : ('gauge' as const),
-      value: NaN,
-    },
-  }));
+  const cells = table.columns.map((column): Cell => {
+    const type = column.type === 'counter' ? 'counter' : 'gauge';
+    return { column, reading: { name: column.name, unit: column.unit, type, value: NaN } };
+  });
   const byName: ReadonlyMap<string, Reading> = readingsByName(
     known,
     cells.map(({ reading }) => reading),
