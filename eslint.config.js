@@ -89,7 +89,7 @@ export default tseslint.config(
   },
   {
     // Maintenance works on the server's own database and archive; the command line loads it only when it is asked for.
-    files: ['src/cli/maintenance.ts'],
+    files: ['src/cli/maintenance.ts', 'src/cli/outside.ts'],
     rules: { 'import-x/no-restricted-paths': 'off' },
   },
   {
@@ -135,6 +135,7 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
+  { files: ['bin/*.js'], languageOptions: { sourceType: 'commonjs', globals: { __dirname: 'readonly' } } },
   {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {

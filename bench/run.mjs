@@ -1,5 +1,8 @@
 // npm run bench [NAME…]: runs the named benchmarks, or all.
-const all = ['decode', 'profile-text', 'cli-top', 'ingest', 'index-size', 'queries'];
+const all = [
+  ...['decode', 'profile-text', 'goroutine-dump', 'runtime-logs', 'cli-top'],
+  ...['ingest', 'index-size', 'queries'],
+];
 const chosen = process.argv.slice(2);
 for (const name of chosen.length > 0 ? chosen : all) {
   if (!all.includes(name)) throw new Error(`no benchmark ${name}; there are ${all.join(', ')}`);

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { Connect } from './cli/stacks.js';
-import { CliFailure, exitCodes } from './cli/failure.js';
+import { connect, type Connect } from './cli/connection.js';
+import { exitCodes, isCliFailure } from './cli/failure.js';
+import { loadMaintenance, loadUp } from './cli/outside.js';
 import { terminal } from './cli/terminal.js';
 
 /*
@@ -16,7 +17,6 @@ const program = new Command('tidemark')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) });
 
-const { connect } = await import('./cli/connection.js');
 const server: Connect = () => connect(program.opts(), process.env);
 
 program
@@ -27,22 +27,20 @@ program
   .action(async (options: { port?: string; data?: string }) => {
     if (options.port !== undefined) process.env.TIDEMARK_PORT = options.port;
     if (options.data !== undefined) process.env.TIDEMARK_DATA = options.data;
-    const { up } = await import('./up.js');
+    const { up } = await loadUp();
     await up();
   });
 
 program
   .command('migrate')
   .description('bring the database of MIGRATION_DATABASE_URL up to this version')
-  .action(async () => (await import('./cli/maintenance.js')).runMigrations(terminal));
+  .action(async () => (await loadMaintenance()).runMigrations(terminal));
 
 program
   .command('reindex')
   .description('rebuild the index from the archive, of one tenant or of all')
   .option('--tenant <name>', 'only this tenant')
-  .action(async (options: { tenant?: string }) =>
-    (await import('./cli/maintenance.js')).reindexArchive(options, terminal),
-  );
+  .action(async (options: { tenant?: string }) => (await loadMaintenance()).reindexArchive(options, terminal));
 
 program
   .command('push <file...>')
@@ -68,7 +66,7 @@ withRange(
   .addOption(new Option('--by <what>', 'what a row is').choices(['function', 'line', 'file', 'package']))
   .addOption(new Option('--sort <column>', 'order of the rows').choices(['flat', 'cum']))
   .option('-n, --limit <rows>', 'at most so many rows')
-  .action(async (target, options) => (await import('./cli/stacks.js')).printTop(server, target, options, terminal));
+  .action(async (target, options) => (await import('./cli/top.js')).printTop(server, target, options, terminal));
 
 withRange(withStacks(program.command('flame <file|id|service>').description('the flame graph as a tree')))
   .addOption(new Option('--by <what>', 'what a box is').choices(['function', 'line']))
@@ -187,17 +185,9 @@ function withRange(command: Command): Command {
     .option('--env <name>', 'of a service: one environment');
 }
 
-// A reader that goes away (`tidemark folded … | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
-
-try {
-  await program.parseAsync();
-} catch (error) {
+program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
-  else if (error instanceof CliFailure) {
+  else if (isCliFailure(error)) {
     process.stderr.write(`tidemark: ${error.message}\n`);
     process.exitCode = exitCodes[error.reason];
   } else {
@@ -206,4 +196,4 @@ try {
     );
     process.exitCode = exitCodes.software;
   }
-}
+});

@@ -2,7 +2,7 @@ import type { Int64Column } from '../formats/int64.js';
 import { absoluteSumOf, differences, exactAt, toInt64Column } from './exact.js';
 import { type FilteredStacks, filterStacks, type StackFilter } from './filter.js';
 import { type FlameLayout, type FlameOptions, type FlameValues, layOut } from './flame-graph.js';
-import { type Granularity, groupSums, nodesInUse } from './grouping.js';
+import { framesInUse, type Granularity, groupingOf, groupSums } from './grouping.js';
 import { columnIn, commonSampleTypes } from './merge.js';
 import { sampleTypeIndex } from './sample-type.js';
 import { StackJoin } from './stack-builder.js';
@@ -136,7 +136,7 @@ export function diffTable(diff: StackDiff, options: DiffOptions = {}): DiffTable
   const flatDelta = differences(target.flat, base.flat);
   const cumDelta = differences(target.cum, base.cum);
   const groups = presentGroups([base.flat, base.cum, target.flat, target.cum]);
-  const sites = new Sites(joined, by, nodesInUse(joined, joined.values));
+  const sites = new Sites(joined.symbols, by, groupingOf(joined, by), framesInUse(joined, joined.values));
   orderGroups(groups, sort === 'flat' ? [flatDelta, cumDelta] : [cumDelta, flatDelta], sites);
 
   const rows = Array.from(groups.subarray(offset, offset + limit), (group): DiffRow => {

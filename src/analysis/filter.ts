@@ -1,10 +1,10 @@
+import { type FilterOption, filterOptions } from './filter-options.js';
 import { compilePattern, type Pattern } from './pattern.js';
 import { gatherRows, selectRows } from './rows.js';
 import { retrace, StackTreeBuilder } from './stack-builder.js';
 import type { StackProfile, SymbolTable } from './stack-profile.js';
 
-export const filterOptions = ['focus', 'ignore', 'hide', 'show'] as const;
-export type FilterOption = (typeof filterOptions)[number];
+export { type FilterOption, filterOptions };
 
 /**
  * Regular expressions (RE2) over function names and file names, as `go tool pprof` has them:

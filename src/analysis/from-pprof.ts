@@ -1,9 +1,9 @@
 import { type Budget, defaultBudget } from '../formats/budget.js';
-import { canonicalFunction } from '../formats/go-names.js';
 import { sumOf } from '../formats/int64.js';
 import { isZeroSample, type Profile } from '../formats/pprof/profile.js';
 import { absoluteSumOf } from './exact.js';
 import { foldSmallStacks, type FoldedStacks } from './fold-small.js';
+import { framesOfLocations } from './location-frames.js';
 import { markerFrames } from './marker-frames.js';
 import { PatternError } from './pattern.js';
 import { prunedStart, type Pruning, pruningOf } from './prune.js';
@@ -100,7 +100,7 @@ interface Placing {
 function placeSamples(profile: Profile, placing: Placing): { nodeOfSample: Int32Array; elided: number } {
   const { spans, pruning, truncated, budget, symbols, tree } = placing;
   const { stack, stackStart, count } = profile.samples;
-  const { frames, frameStart } = framesOfLocations(profile, pruning, symbols);
+  const { frames, frameStart } = framesOfLocations(profile, symbols, pruning?.firstLine);
   const nodeOfSample = new Int32Array(count).fill(-1);
   let elided = 0;
   for (let row = 0; row < count; row++) {
@@ -130,59 +130,4 @@ function placeSamples(profile: Profile, placing: Placing): { nodeOfSample: Int32
     nodeOfSample[row] = node;
   }
   return { nodeOfSample, elided };
-}
-
-/** Frames of location l, outermost first: `frames[frameStart[l] .. frameStart[l + 1])`. */
-function framesOfLocations(
-  profile: Profile,
-  pruning: Pruning | null,
-  symbols: SymbolTableBuilder,
-): { frames: Int32Array; frameStart: Int32Array } {
-  const { locations, functions, mappings, strings } = profile;
-  const functionNames = new Array<string>(functions.count);
-  const fileNames = new Array<string>(functions.count);
-  for (let f = 0; f < functions.count; f++) {
-    functionNames[f] = canonicalFunction(strings.at(functions.name[f]) || strings.at(functions.systemName[f]));
-    fileNames[f] = cleanPath(strings.at(functions.filename[f]));
-  }
-  const binaryNames = Array.from({ length: mappings.count }, (_, m) => binaryName(strings.at(mappings.filename[m])));
-
-  const frames = new Int32Array(locations.lineFunction.length + locations.count);
-  const frameStart = new Int32Array(locations.count + 1);
-  let size = 0;
-  for (let location = 0; location < locations.count; location++) {
-    frameStart[location] = size;
-    const mapping = locations.mapping[location];
-    const unnamed = mapping < 0 ? unknownName : binaryNames[mapping];
-    const firstLine = pruning === null ? locations.lineStart[location] : pruning.firstLine[location];
-    for (let line = locations.lineStart[location + 1] - 1; line >= firstLine; line--) {
-      const f = locations.lineFunction[line];
-      frames[size++] = symbols.frame(functionNames[f] || unnamed, fileNames[f], locations.lineNumber[line]);
-    }
-    if (size === frameStart[location]) frames[size++] = symbols.frame(unnamed, '', 0);
-  }
-  frameStart[locations.count] = size;
-  return { frames, frameStart };
-}
-
-const unknownName = '<unknown>';
-
-/** `[checkout]`, as pprof names code of which only the binary is known (internal/graph, NameComponents). */
-function binaryName(file: string): string {
-  const path = file.replace(/\/+$/, '');
-  return path === '' ? unknownName : `[${path.slice(path.lastIndexOf('/') + 1)}]`;
-}
-
-/** The path without empty and dot elements, as Go's path.Clean writes it. Nearly all paths are clean already. */
-function cleanPath(path: string): string {
-  if (!/\/\/|(^|\/)\.\.?(\/|$)|.\/$/.test(path)) return path;
-  const absolute = path.startsWith('/');
-  const kept: string[] = [];
-  for (const element of path.split('/')) {
-    if (element === '' || element === '.') continue;
-    if (element !== '..') kept.push(element);
-    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (!absolute) kept.push(element);
-  }
-  return (absolute ? '/' : '') + kept.join('/') || '.';
 }

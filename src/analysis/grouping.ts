@@ -7,10 +7,14 @@ import type { StackProfile, StackTree, SymbolTable } from './stack-profile.js';
 export const granularities = ['function', 'line', 'file', 'package'] as const;
 export type Granularity = (typeof granularities)[number];
 
-/** How the frames of a tree fall into groups. */
-export interface Grouping {
+/** How frames fall into groups. */
+export interface FrameGroups {
   readonly count: number;
   readonly groupOfFrame: Int32Array;
+}
+
+/** How the frames of a tree fall into groups. */
+export interface Grouping extends FrameGroups {
   /**
    * 1 for each node whose group does not occur among its ancestors. Summing the subtrees below these, and only these,
    * gives the cumulative value: in a recursion the outermost call already contains the inner ones.
@@ -36,7 +40,7 @@ export function groupingOf({ symbols, tree }: Pick<StackProfile, 'symbols' | 'tr
   return grouping;
 }
 
-function groupFrames(symbols: SymbolTable, by: Granularity): { count: number; groupOfFrame: Int32Array } {
+export function groupFrames(symbols: SymbolTable, by: Granularity): FrameGroups {
   switch (by) {
     case 'function':
       return { count: symbols.functions.length, groupOfFrame: symbols.frameFunction };
@@ -142,6 +146,17 @@ export function nodesInUse({ tree, nodes }: StackProfile, columns: readonly Int6
   for (let row = 0; row < nodes.length; row++) {
     if (!columns.some((column) => column[row])) continue;
     for (let node = nodes[row]; node >= 0 && used[node] === 0; node = tree.parent[node]) used[node] = 1;
+  }
+  return used;
+}
+
+/** 1 for each frame on the stack of a row that holds a value in one of the columns. */
+export function framesInUse(stacks: StackProfile, columns: readonly Int64Column[]): Uint8Array {
+  const { frame } = stacks.tree;
+  const usedNodes = nodesInUse(stacks, columns);
+  const used = new Uint8Array(stacks.symbols.frameFunction.length);
+  for (let node = 1; node < usedNodes.length; node++) {
+    if (usedNodes[node] === 1) used[frame[node]] = 1;
   }
   return used;
 }

@@ -1,5 +1,5 @@
 import type { DiffTable } from './diff.js';
-import { type FilterOption, filterOptions } from './filter.js';
+import { type FilterOption, filterOptions } from './filter-options.js';
 import { type FlameGraph, lineName } from './flame-graph.js';
 import { escapeControl } from './text-escape.js';
 import type { Site, TopTable } from './top.js';

@@ -1,6 +1,6 @@
 import { packageOf } from '../formats/go-names.js';
 import { absoluteSumOf, type ExactColumn, exactAt, magnitudes } from './exact.js';
-import { type Granularity, groupingOf, groupSums, nodesInUse } from './grouping.js';
+import { framesInUse, type FrameGroups, type Granularity, groupingOf, groupSums, type GroupSums } from './grouping.js';
 import type { SampleType, StackProfile, SymbolTable } from './stack-profile.js';
 
 export type SortedBy = 'flat' | 'cum';
@@ -53,14 +53,23 @@ export interface TopRow extends Site {
  * have no row, rows are ordered by magnitude and then by name.
  */
 export function top(stacks: StackProfile, options: TopOptions): TopTable {
-  const { sampleType, by = 'function', sort = 'flat', limit = Infinity, offset = 0 } = options;
+  const { sampleType, by = 'function' } = options;
   const values = stacks.values[sampleType];
-  const { flat, cum } = groupSums(stacks, values, by);
-  const present = presentGroups([flat, cum]);
-  const sites = new Sites(stacks, by, nodesInUse(stacks, [values]));
-  orderGroups(present, sort === 'flat' ? [flat, cum] : [cum, flat], sites);
-
+  const sites = new Sites(stacks.symbols, by, groupingOf(stacks, by), framesInUse(stacks, [values]));
   const total = options.total ?? absoluteSumOf(values);
+  return topTable(groupSums(stacks, values, by), sites, { ...options, total }, stacks.sampleTypes[sampleType]);
+}
+
+/** The table of groups whose sums are known. */
+export function topTable(
+  { flat, cum }: GroupSums,
+  sites: Sites,
+  options: TopOptions & { total: bigint },
+  { type, unit }: SampleType,
+): TopTable {
+  const { sort = 'flat', limit = Infinity, offset = 0, total } = options;
+  const present = presentGroups([flat, cum]);
+  orderGroups(present, sort === 'flat' ? [flat, cum] : [cum, flat], sites);
   const rows = Array.from(present.subarray(offset, offset + limit), (group) => ({
     ...sites.site(group),
     flat: exactAt(flat, group),
@@ -68,7 +77,7 @@ export function top(stacks: StackProfile, options: TopOptions): TopTable {
     flatShare: share(flat[group], total),
     cumShare: share(cum[group], total),
   }));
-  return { sampleType: stacks.sampleTypes[sampleType], by, sort, total, rowCount: present.length, rows };
+  return { sampleType: { type, unit }, by: sites.by, sort, total, rowCount: present.length, rows };
 }
 
 /** `value / total`, or 0 if there is nothing to share. */
@@ -103,21 +112,22 @@ export function orderGroups(groups: Int32Array, [first, second]: [ExactColumn, E
 /** Names of the groups of one granularity. */
 export class Sites {
   readonly #symbols: SymbolTable;
-  readonly #by: Granularity;
   /** A frame of each group that occurs: for a function the one in the first file by name. -1: none occurs. */
   readonly #frame: Int32Array;
   readonly #packages: string[] = [];
 
-  constructor(stacks: StackProfile, by: Granularity, used: Uint8Array) {
-    const { symbols, tree } = stacks;
-    const { count, groupOfFrame } = groupingOf(stacks, by);
+  /** @param used 1 for each frame that occurs */
+  constructor(
+    symbols: SymbolTable,
+    readonly by: Granularity,
+    { count, groupOfFrame }: FrameGroups,
+    used: Uint8Array,
+  ) {
     const { files, frameFile } = symbols;
     this.#symbols = symbols;
-    this.#by = by;
     this.#frame = new Int32Array(count).fill(-1);
-    for (let node = 1; node < used.length; node++) {
-      if (used[node] === 0) continue;
-      const frame = tree.frame[node];
+    for (let frame = 0; frame < used.length; frame++) {
+      if (used[frame] === 0) continue;
       const group = groupOfFrame[frame];
       const chosen = this.#frame[group];
       if (chosen < 0) this.#frame[group] = frame;
@@ -135,7 +145,7 @@ export class Sites {
   site(group: number): Site {
     const { files, frameFile, frameLine } = this.#symbols;
     const frame = this.#frame[group];
-    switch (this.#by) {
+    switch (this.by) {
       case 'package':
         return { function: null, file: null, line: null, package: this.#packages[group] };
       case 'file':
@@ -146,7 +156,7 @@ export class Sites {
         return {
           function: name,
           file: files[frameFile[frame]],
-          line: this.#by === 'line' ? frameLine[frame] : null,
+          line: this.by === 'line' ? frameLine[frame] : null,
           package: packageOf(name),
         };
       }
@@ -155,7 +165,7 @@ export class Sites {
 
   compare(a: number, b: number): number {
     const { files, frameFile, frameLine } = this.#symbols;
-    switch (this.#by) {
+    switch (this.by) {
       case 'package':
         return compareText(this.#packages[a], this.#packages[b]);
       case 'file':

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { Api, type Connection } from './api.js';
 import { CliFailure } from './failure.js';
 
+/** Gives the API when a target is on the server; a local file never asks for it. */
+export type Connect = () => Api;
+
 export interface ConnectionOptions {
   readonly url?: string;
   readonly key?: string;

@@ -33,3 +33,8 @@ export class CliFailure extends Error {
     super(message, options);
   }
 }
+
+/** Told by its name: what works on the database is loaded from outside the bundled command line, with its own class. */
+export function isCliFailure(error: unknown): error is CliFailure {
+  return error instanceof Error && error.name === 'CliFailure';
+}

@@ -2,9 +2,9 @@ import { decimal } from '../analysis/exact.js';
 import { escapeControl } from '../analysis/text-escape.js';
 import { label } from '../analysis/units.js';
 import type { ParsedPart, PartNote } from '../ingest/parsed-part.js';
+import type { Connect } from './connection.js';
 import { CliFailure } from './failure.js';
 import { readParts } from './local-profile.js';
-import type { Connect } from './stacks.js';
 import { targetOf } from './target.js';
 import type { Terminal } from './terminal.js';
 

@@ -1,17 +1,19 @@
 import { escapeControl } from '../analysis/text-escape.js';
-import { readFileSync } from 'node:fs';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
 import { PatternError } from '../analysis/pattern.js';
 import { sampleTypeIndex, SampleTypeError } from '../analysis/sample-type.js';
 import type { StackProfile } from '../analysis/stack-profile.js';
+import { top, type TopTable } from '../analysis/top.js';
 import { defaultBudget } from '../formats/budget.js';
 import { FormatError } from '../formats/format-error.js';
 import { inflateNatively } from '../ingest/native-inflate.js';
 import { parse } from '../ingest/parse.js';
 import type { ParsedPart } from '../ingest/parsed-part.js';
 import { CliFailure } from './failure.js';
-import type { StackOptions } from './options.js';
+import { readBytes } from './local-file.js';
+import type { StackOptions, TableOptions } from './options.js';
+import type { Terminal } from './terminal.js';
 
 /** Reads a file ("-" is standard input) and decodes it; nothing is sent anywhere. */
 export function readParts(path: string, declaredKind?: ParsedPart['kind']): readonly ParsedPart[] {
@@ -24,7 +26,12 @@ export function parseBytes(
   origin: string,
   declaredKind?: ParsedPart['kind'],
 ): readonly ParsedPart[] {
-  const request = { contentEncoding: 'identity', declaredKind: declaredKind ?? null, declaredDelta: null } as const;
+  const request = {
+    contentEncoding: 'identity',
+    declaredKind: declaredKind ?? null,
+    declaredDelta: null,
+    aroundNanos: BigInt(Date.now()) * 1_000_000n,
+  } as const;
   try {
     return parse(bytes, request, { budget: defaultBudget, inflate: inflateNatively });
   } catch (error) {
@@ -49,7 +56,7 @@ export interface ChosenStacks {
   readonly unmatched: readonly FilterOption[];
 }
 
-export function chooseStacks(part: PartWithStacks, options: StackOptions): ChosenStacks {
+export function chooseStacks(part: Pick<PartWithStacks, 'stacks' | 'details'>, options: StackOptions): ChosenStacks {
   return refusing(() => {
     const filter = compileFilter(options);
     const sampleType = sampleTypeIndex(part.stacks.sampleTypes, options.sampleType, part.details.defaultSampleType);
@@ -59,6 +66,35 @@ export function chooseStacks(part: PartWithStacks, options: StackOptions): Chose
       total: absoluteSumOf(part.stacks.values[sampleType]),
     };
   });
+}
+
+/** A table of a local file, and what is said about it. */
+export interface LocalTop {
+  readonly kind: ParsedPart['kind'];
+  readonly unmatched: readonly FilterOption[];
+  readonly table: TopTable;
+  /** 0 or undefined: unknown. */
+  readonly timeNanos: bigint | undefined;
+  readonly durationNanos: bigint;
+}
+
+/** The table of whatever holds stacks, filtered as the options say. */
+export function topOfStacks(
+  bytes: Uint8Array,
+  origin: string,
+  options: TableOptions,
+  limit: number | undefined,
+  out: Terminal,
+): LocalTop {
+  const { kind, capturedAtNanos, durationNanos, ...part } = stacksPart(parseBytes(bytes, origin), origin);
+  const chosen = chooseStacks(part, options);
+  warnUnmatched(chosen, out);
+  const table = top(chosen.stacks, { ...chosen, by: options.by, sort: options.sort, limit });
+  return { kind, unmatched: chosen.unmatched, table, timeNanos: capturedAtNanos ?? undefined, durationNanos };
+}
+
+export function warnUnmatched({ unmatched }: Pick<ChosenStacks, 'unmatched'>, out: Terminal): void {
+  for (const option of unmatched) out.remark(`--${option} matched nothing`);
 }
 
 /** Runs pure analysis; what it refuses is a mistake on the command line. */
@@ -80,18 +116,4 @@ export function stacksPart(parts: readonly ParsedPart[], origin: string): PartWi
   const part = parts.find((each): each is PartWithStacks => each.stacks !== null);
   if (part === undefined) throw new CliFailure('failed', `${escapeControl(origin)} holds no stacks.`);
   return part;
-}
-
-function readBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path === '-' ? 0 : path);
-  } catch (cause) {
-    throw new CliFailure(
-      'noInput',
-      `Cannot read ${escapeControl(path)}: ${(cause as NodeJS.ErrnoException).code ?? 'error'}.`,
-      {
-        cause,
-      },
-    );
-  }
 }

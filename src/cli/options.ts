@@ -1,6 +1,8 @@
 import type { Granularity } from '../analysis/grouping.js';
 import type { SortedBy } from '../analysis/top.js';
+import { escapeControl } from '../analysis/text-escape.js';
 import type { ApiRequest } from './api.js';
+import { CliFailure } from './failure.js';
 
 /** Which number, and which stacks: the same words on the command line and in the REST API. */
 export interface StackOptions {
@@ -42,4 +44,12 @@ export function stackQuery({ sampleType, focus, ignore, hide, show }: StackOptio
 
 export function rangeQuery({ kind, from, to, instance, build, env }: RangeOptions): Query {
   return { kind, from, to, instance, build, env };
+}
+
+/** The number that was given for `--limit`; 0, which means no limit, where there is none. */
+export function rowLimit(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 0) return limit;
+  throw new CliFailure('usage', `${escapeControl(text)} is not a number of rows.`);
 }

@@ -3,6 +3,9 @@ import type { DiffTable, FlatCum } from '../analysis/diff.js';
 import type { FlameGraph } from '../analysis/flame-graph.js';
 import type { TopTable } from '../analysis/top.js';
 
+/** The most rows that one page of the API holds. */
+export const pageRows = 5_000;
+
 export type TopAnswer = ReturnType<typeof topAnswer>;
 export type FlameGraphAnswer = ReturnType<typeof flameGraphAnswer>;
 export type DiffAnswer = ReturnType<typeof diffTotalsAnswer> & ReturnType<typeof diffRowsAnswer>;

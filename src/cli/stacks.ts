@@ -1,66 +1,18 @@
-import { escapeControl } from '../analysis/text-escape.js';
-import { diffRowsAnswer, diffTotalsAnswer, flameGraphAnswer, topAnswer } from '../analysis/answers.js';
+import { diffRowsAnswer, diffTotalsAnswer, flameGraphAnswer } from '../analysis/answers.js';
 import { diffStacks, diffTable, type DiffTable } from '../analysis/diff.js';
 import { compileFilter, filterStacks } from '../analysis/filter.js';
 import { flameGraph } from '../analysis/flame-graph.js';
 import { foldedStacks } from '../analysis/folded.js';
 import { IncompatibleProfilesError } from '../analysis/merge.js';
-import { diffText, flameText, topText } from '../analysis/text.js';
-import { top } from '../analysis/top.js';
-import type { Api, ApiRequest } from './api.js';
+import { diffText, flameText } from '../analysis/text.js';
+import type { ApiRequest } from './api.js';
+import type { Connect } from './connection.js';
 import { CliFailure } from './failure.js';
-import { type ChosenStacks, chooseStacks, parseBytes, readParts, refusing, stacksPart } from './local-profile.js';
-import { type FlameCommandOptions, rangeQuery, stackQuery, type StackOptions, type TableOptions } from './options.js';
-import {
-  type DiffAnswer,
-  diffTableOf,
-  type FlameGraphAnswer,
-  flameGraphOf,
-  type TopAnswer,
-  topTableOf,
-} from './remote-answers.js';
-import { targetOf, type Target } from './target.js';
+import { chooseStacks, parseBytes, readParts, refusing, stacksPart, warnUnmatched } from './local-profile.js';
+import { type FlameCommandOptions, rowLimit, stackQuery, type StackOptions, type TableOptions } from './options.js';
+import { type DiffAnswer, diffTableOf, type FlameGraphAnswer, flameGraphOf, pageRows } from './remote-answers.js';
+import { remotePath, remoteQuery, targetOf, type Target } from './target.js';
 import type { Terminal } from './terminal.js';
-
-/** Gives the API when a target is on the server; a local file never asks for it. */
-export type Connect = () => Api;
-
-/** The most rows that one page of the API holds. */
-const pageRows = 5_000;
-
-/** `top TARGET`: like `go tool pprof -top`. */
-export async function printTop(
-  connect: Connect,
-  argument: string,
-  options: TableOptions,
-  out: Terminal,
-): Promise<void> {
-  const limit = rowLimit(options.limit);
-  const target = targetOf(argument);
-  if (target.is !== 'file') {
-    const path = `${remotePath(target)}/top`;
-    const query = { ...remoteQuery(target, options), ...stackQuery(options), by: options.by, sort: options.sort };
-    const answer = await connect().json<TopAnswer>(path, {
-      query: { ...query, limit: options.json ? limit || undefined : pageRows },
-    });
-    if (options.json) return out.print(JSON.stringify(answer, null, 2));
-    return out.print(topText(topTableOf(answer), { filters: options }, { nodeCount: limit }));
-  }
-  const part = stacksPart(readParts(target.path), target.path);
-  const chosen = chooseStacks(part, options);
-  warnUnmatched(chosen, out);
-  const table = top(chosen.stacks, {
-    ...chosen,
-    by: options.by,
-    sort: options.sort,
-    limit: options.json && limit > 0 ? limit : undefined,
-  });
-  if (options.json)
-    return out.print(JSON.stringify({ kind: part.kind, unmatched: chosen.unmatched, ...topAnswer(table) }, null, 2));
-  const { capturedAtNanos, durationNanos } = part;
-  const header = { timeNanos: capturedAtNanos ?? undefined, durationNanos, filters: options };
-  out.print(topText(table, header, { nodeCount: limit }));
-}
 
 /** `flame TARGET`: the flame graph as a tree for the terminal, or as JSON. */
 export async function printFlame(
@@ -174,16 +126,6 @@ function diffSide(side: 'base' | 'target', target: Target, options: TableOptions
   return Object.fromEntries(named.map(([name, value]) => [`${side}_${name}`, value]));
 }
 
-function remotePath(target: Exclude<Target, { is: 'file' }>): string {
-  return target.is === 'snapshot'
-    ? `/api/v1/snapshots/${target.id}`
-    : `/api/v1/services/${encodeURIComponent(target.name)}`;
-}
-
-function remoteQuery(target: Target, options: TableOptions): NonNullable<ApiRequest['query']> {
-  return target.is === 'service' ? rangeQuery(options) : {};
-}
-
 function refusingDiff<T>(work: () => T): T {
   try {
     return refusing(work);
@@ -191,16 +133,4 @@ function refusingDiff<T>(work: () => T): T {
     if (error instanceof IncompatibleProfilesError) throw new CliFailure('failed', error.message, { cause: error });
     throw error;
   }
-}
-
-function warnUnmatched({ unmatched }: Pick<ChosenStacks, 'unmatched'>, out: Terminal): void {
-  for (const option of unmatched) out.remark(`--${option} matched nothing`);
-}
-
-function rowLimit(text: string | undefined): number {
-  if (text === undefined) return 0;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 0)
-    throw new CliFailure('usage', `${escapeControl(text)} is not a number of rows.`);
-  return limit;
 }

@@ -1,6 +1,8 @@
 import { escapeControl } from '../analysis/text-escape.js';
 import { existsSync } from 'node:fs';
+import type { ApiRequest } from './api.js';
 import { CliFailure } from './failure.js';
+import { rangeQuery, type RangeOptions } from './options.js';
 
 /** What an argument names: a file here, a snapshot on the server, or a service on the server. */
 export type Target =
@@ -18,4 +20,16 @@ export function targetOf(argument: string): Target {
     throw new CliFailure('noInput', `There is no file ${escapeControl(argument)}.`);
   }
   return { is: 'service', name: argument };
+}
+
+/** Where the API has what lies on the server. */
+export function remotePath(target: Exclude<Target, { is: 'file' }>): string {
+  return target.is === 'snapshot'
+    ? `/api/v1/snapshots/${target.id}`
+    : `/api/v1/services/${encodeURIComponent(target.name)}`;
+}
+
+/** A service wants a range; a snapshot is one moment. */
+export function remoteQuery(target: Target, options: RangeOptions): NonNullable<ApiRequest['query']> {
+  return target.is === 'service' ? rangeQuery(options) : {};
 }

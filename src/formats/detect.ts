@@ -1,4 +1,5 @@
 import { isGzip, inflateHead } from './inflate.js';
+import { sniffGoLog } from './log/sniff.js';
 import { sniffBuildInfo } from './memstats/build-info.js';
 import { sniffExpvar } from './memstats/expvar.js';
 import { sniffGcStats } from './memstats/gc-stats.js';
@@ -77,11 +78,11 @@ const recognizers = [
     sniff: sniffProfileText,
   },
   {
-    name: 'goroutine-dump',
-    describe: 'a goroutine dump in text form (debug=2)',
+    name: 'log',
+    describe: 'the log of a Go process, with GC cycles, scheduler samples or goroutine dumps in it',
     ownClock: false,
     isText: true,
-    sniff: (_, text) => /^goroutine \d+ .{0,200}\[.{0,200}\].{0,80}:/m.test(text),
+    sniff: sniffGoLog,
   },
   {
     name: 'expvar',

@@ -4,6 +4,7 @@ import { FormatError } from '../formats/format-error.js';
 import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
+import { logParts } from './parts/log.js';
 import {
   buildInfoParts,
   expvarParts,
@@ -37,6 +38,7 @@ const readers: Partial<Record<Format, PartsOf>> = {
   'runtime-metrics-text': runtimeMetricsTextParts,
   prometheus: prometheusParts,
   'process-memory': processMemoryParts,
+  log: logParts,
 };
 
 /**
@@ -53,7 +55,7 @@ export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }
   );
   const format = sniffHead(artefact)?.format;
   if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
-  const partsOf = format === undefined ? undefined : readers[format];
+  const partsOf = format === undefined ? searchLog : readers[format];
   if (partsOf === undefined) throw unrecognized(artefact);
   const parts = partsOf(artefact, declared, budget);
   const { declaredKind } = declared;
@@ -70,6 +72,18 @@ function unwrap(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array
   const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
   return inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
 }
+
+/** A log may say nothing of Go for a long while, so what is text and nothing else is read to its end. */
+function searchLog(artefact: Uint8Array, declared: Declared, budget: Budget): ParsedPart[] {
+  if (artefact.subarray(0, headBytes).includes(0)) throw unrecognized(artefact);
+  try {
+    return logParts(artefact, declared, budget);
+  } catch (error) {
+    throw error instanceof FormatError && error.fault === 'unrecognized' ? unrecognized(artefact) : error;
+  }
+}
+
+const headBytes = 4096;
 
 function unrecognized(artefact: Uint8Array): FormatError {
   const sniffed = sniffHead(artefact);

@@ -81,13 +81,15 @@ export class UploadIndexer {
     }
   }
 
-  private async parse({ claim, sha256, contentEncoding, declared }: ClaimedUpload): Promise<ParseAnswer> {
+  private async parse({ claim, sha256, contentEncoding, declared, receivedAt }: ClaimedUpload): Promise<ParseAnswer> {
     return this.parsers.parse({
       path: await this.archive.localPath(claim.tenantId, sha256),
       sha256,
       contentEncoding,
       declaredKind: declared.kind ?? null,
       declaredDelta: declared.delta ?? null,
+      aroundNanos:
+        BigInt(declared.capturedAt === undefined ? receivedAt.getTime() : Date.parse(declared.capturedAt)) * 1_000_000n,
     });
   }
 

@@ -1,4 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tidemark } from './command-line.js';
 
@@ -92,5 +95,63 @@ describe('the command line on local files, without a server', () => {
     });
     expect(code).toBe(0);
     expect(stderr).not.toContain('LOADED');
+  });
+
+  it('says the same whether a table comes straight from the samples or from filtered stacks', async () => {
+    for (const options of [
+      ['--by', 'line'],
+      ['--by', 'package', '--sort', 'cum'],
+      ['--sample-type', 'alloc_objects'],
+    ]) {
+      const args = ['top', later, '--json', ...options];
+      const [direct, filtered] = await Promise.all([tidemark(args), tidemark([...args, '--focus', '.'])]);
+      expect(direct.code).toBe(0);
+      expect(direct.stdout).toBe(filtered.stdout);
+    }
+  });
+
+  it('tells the failures of commands that are not in the bundle apart', async () => {
+    const { code, stderr } = await tidemark(['migrate'], { env: { DATABASE_URL: 'postgres://a@127.0.0.1:9/a' } });
+    expect(stderr).toMatch(/^tidemark: MIGRATION_DATABASE_URL is not set/);
+    expect(code).toBe(78);
+  });
+
+  it('is no failure when the reader goes away', async () => {
+    const { code, stderr } = await tidemark(['folded', fixture('go1.26/heap-rate1-exact.pb.gz')], {
+      closedStdout: true,
+    });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+});
+
+describe('the bytecode beside the bundled command line', () => {
+  const bundle = fileURLToPath(new URL('../../dist/command-line/', import.meta.url));
+
+  it('is taken by the Node that it was built with', () => {
+    const check = `
+      const { readFileSync } = require('node:fs');
+      const source = readFileSync('tidemark.cjs', 'latin1');
+      const cachedData = readFileSync('tidemark.cjs.bytecode');
+      process.exitCode = new (require('node:vm').Script)(source, { cachedData }).cachedDataRejected ? 1 : 0;`;
+    expect(spawnSync(process.execPath, ['-e', check], { cwd: bundle }).status).toBe(0);
+  });
+
+  it('is not needed: that of another version of Node changes nothing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidemark-bytecode-'));
+    try {
+      cpSync(bundle, join(folder, 'dist/command-line'), { recursive: true });
+      cpSync(fileURLToPath(new URL('../../bin/', import.meta.url)), join(folder, 'bin'), { recursive: true });
+      const file = join(folder, 'dist/command-line/tidemark.cjs.bytecode');
+      const bytecode = readFileSync(file);
+      // V8's hash of its version comes second, after the magic number.
+      bytecode.writeUInt32LE(bytecode.readUInt32LE(4) ^ 1, 4);
+      writeFileSync(file, bytecode);
+      const strange = await tidemark(['top', heap], { program: join(folder, 'bin/tidemark.js') });
+      expect(strange.stderr).toBe('');
+      expect(strange.stdout).toBe((await tidemark(['top', heap])).stdout);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

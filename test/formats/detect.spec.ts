@@ -28,25 +28,29 @@ describe('the first bytes', () => {
     ['heap profile: 7: 1048 [9: 2048] @ heap/524288\n', 'profile-text', false],
     ['goroutine profile: total 31\n4 @ 0x43', 'profile-text', false],
     ['--- mutex:\ncycles/second=2400000000\n', 'profile-text', false],
-    ['goroutine 1 [running]:\nmain.main()\n', 'goroutine-dump', false],
-    ['panic: boom\n\ngoroutine 7 gp=0xc000 m=3 mp=0xc001 [chan receive, 3 minutes]:\n', 'goroutine-dump', false],
+    ['goroutine 1 [running]:\nmain.main()\n', 'log', false],
+
+    ['panic: boom\n\ngoroutine 7 gp=0xc000 m=3 mp=0xc001 [chan receive, 3 minutes]:\n', 'log', false],
+    ['gc 1 @0.012s 2%: 0.02+0.3', 'log', false],
+    ['app-1  | SCHED 0ms: gomaxprocs=2 idleprocs=0', 'log', false],
+    ['{"log":"SIGQUIT: quit\\n","stream":"stderr"}\n', 'log', false],
+    ['{"Alloc": 1, "HeapAlloc": 1', 'memstats', false],
+    ['{"cmdline": ["x"], "memstats": {', 'expvar', false],
+    ['{"LastGC":"2026-11-23T15:19:47Z","NumGC":40,"PauseTotal":3', 'gcstats', false],
+    ['# HELP go_goroutines Number of goroutines\n', 'prometheus', false],
+    ['Name:\tcheckout\nUmask:\t0022\nState:\tR (running)\n', 'process-memory', false],
     ['', 'empty', false],
   ] as const)('%j', (text, format, ownClock) => {
     expect(sniff(ascii(text))).toEqual({ format, ownClock, gzip: false });
     if (text !== '') expect(sniff(gzipSync(ascii(text)))).toEqual({ format, ownClock, gzip: true });
   });
 
-  it.each([
-    '\nHello',
-    'hello world',
-    '{"heap": 1}',
-    'gc 1 @0.012s 2%: 0.02+0.3',
-    'Rm9v',
-    '\0\0\0\0',
-    'PK\x03\x04',
-  ])('%j is nothing that we know', (text) => {
-    expect(sniff(ascii(text))).toBeNull();
-  });
+  it.each(['\nHello', 'hello world', '{"heap": 1}', 'gcc 1 @0.012s', 'Rm9v', '\0\0\0\0', 'PK\x03\x04'])(
+    '%j is nothing that we know',
+    (text) => {
+      expect(sniff(ascii(text))).toBeNull();
+    },
+  );
 
   it('gzip inside gzip is named, and not opened', () => {
     expect(sniff(gzipSync(gzipSync('x')))).toEqual({ format: 'nested-gzip', ownClock: false, gzip: true });
@@ -79,7 +83,7 @@ it('a decoder says what it was given instead of a profile', () => {
     /unrecognized profile format: this is the text of an HTTP error/,
   );
   expect(() => decodePprof(ascii('goroutine 1 [running]:\n'))).toThrow(
-    /unrecognized profile format: this is a goroutine dump/,
+    /unrecognized profile format: this is the log of a Go process/,
   );
   expect(() => decodePprof(ascii('hello world, this is no profile'))).toThrow(/^unrecognized profile format$/);
 });

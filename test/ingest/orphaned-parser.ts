@@ -8,6 +8,7 @@ const request = {
   contentEncoding: 'identity',
   declaredKind: null,
   declaredDelta: null,
+  aroundNanos: 0n,
 } as const;
 void parsers.parse({ ...request, path });
 setInterval(() => process.stdout.write(`parsers: ${parsers.processIds.join(' ')}\n`), 100);

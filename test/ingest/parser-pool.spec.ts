@@ -33,7 +33,15 @@ function upload(content: string | Uint8Array, overrides: Partial<ParseRequest> =
   const file = path.join(folder, String(files++));
   writeFileSync(file, content);
   const sha256 = createHash('sha256').update(content).digest();
-  return { path: file, sha256, contentEncoding: 'identity', declaredKind: null, declaredDelta: null, ...overrides };
+  return {
+    path: file,
+    sha256,
+    contentEncoding: 'identity',
+    declaredKind: null,
+    declaredDelta: null,
+    aroundNanos: 0n,
+    ...overrides,
+  };
 }
 
 /** The message of a refusal, which is how the hostile parser answers questions. */

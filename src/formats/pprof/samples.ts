@@ -17,6 +17,8 @@ export interface DecodedSamples {
 /**
  * Decodes all samples. The two loops over packed varints are the hot path of the product (nine bytes of ten of a
  * profile are stack entries and values), so they work on local variables and leave only what is rare to the reader.
+ * Each is a function of its own: a small one is compiled long before the whole decoder would be, which counts where a
+ * process reads one profile and ends.
  */
 export function decodeSamples(
   reader: WireReader,
@@ -30,9 +32,6 @@ export function decodeSamples(
   if (count > 0 && width === 0) throw new FormatError('malformed', 'missing sample type information');
   const { bytes } = reader;
   const dense = locations.dense;
-  const denseLength = dense.length;
-  // Up to here three bytes can be read without a look at the end; reading beyond `stop` is noticed afterwards.
-  const safe = bytes.length - 2;
   const stackStart = new Uint32Array(count + 1);
   // Ids mostly take one or two bytes. What is too much was never touched, and so costs no memory.
   let stack = new Uint32Array(Math.min(bytes.length >> 1, budget.stackEntries) + 64);
@@ -49,36 +48,14 @@ export function decodeSamples(
       switch (tag) {
         case 0x0a: {
           const stop = reader.delimited();
-          let p = reader.position;
           // Every entry takes at least one byte.
-          if (depth + stop - p > stack.length) stack = grown(stack, depth + stop - p, budget.stackEntries);
-          while (p < stop) {
-            const first = p;
-            let id = 0;
-            if (p < safe) {
-              // Whether an id takes one byte or two is a coin toss that no branch predictor wins: so no branch.
-              const low = bytes[p];
-              const next = bytes[p + 1];
-              const more = low >> 7;
-              id = (low & 127) | ((next & 127 & -more) << 7);
-              p += 1 + more;
-              if ((more & (next >> 7)) !== 0) {
-                const third = bytes[p++];
-                // No row has id 0: it sends what is longer to the slow way.
-                id = third > 127 ? 0 : id | (third << 14);
-              }
-            }
-            const found = id < denseLength ? dense[id] : 0;
-            if (found > 0) {
-              stack[depth++] = found - 1;
-            } else {
-              reader.position = first;
-              stack[depth++] = findLocation(reader, locations, row);
-              p = reader.position;
-            }
+          const most = depth + stop - reader.position;
+          if (most > stack.length) stack = grown(stack, most, budget.stackEntries);
+          while (reader.position < stop) {
+            depth = shortIds(reader, stop, dense, stack, depth);
+            if (reader.position < stop) stack[depth++] = findLocation(reader, locations, row);
           }
-          if (p !== stop) throw cutVarint(stop);
-          reader.position = stop;
+          if (reader.position !== stop) throw cutVarint(stop);
           break;
         }
         case 0x08:
@@ -87,35 +64,8 @@ export function decodeSamples(
           break;
         case 0x12: {
           const stop = reader.delimited();
-          let p = reader.position;
-          while (p < stop) {
-            const first = p;
-            let number = bytes[p++];
-            if (number > 127) {
-              let byte = bytes[p++];
-              number = (number & 127) | ((byte & 127) << 7);
-              if (byte > 127) {
-                byte = bytes[p++];
-                number |= (byte & 127) << 14;
-                if (byte > 127) {
-                  byte = bytes[p++];
-                  number |= (byte & 127) << 21;
-                  if (byte > 127) number = -1;
-                }
-              }
-            }
-            if (number >= 0) {
-              if (value < width) columns[value].put(row, number);
-            } else {
-              reader.position = first;
-              reader.varint();
-              p = reader.position;
-              if (value < width) columns[value].putHalves(row, reader.low, reader.high);
-            }
-            value++;
-          }
-          if (p !== stop) throw cutVarint(stop);
-          reader.position = stop;
+          value = packedValues(reader, stop, columns, row, value);
+          if (reader.position !== stop) throw cutVarint(stop);
           break;
         }
         case 0x10:
@@ -150,6 +100,78 @@ export function decodeSamples(
     labels: labels.finish(),
     mixedLabels: labels.mixed,
   };
+}
+
+/**
+ * Reads location ids that take up to three bytes and lie in `dense` (rows plus one), from the reader's position to
+ * `stop` or to the first id that needs the slow way, and returns how deep the stack is then.
+ */
+function shortIds(reader: WireReader, stop: number, dense: Int32Array, stack: Uint32Array, depth: number): number {
+  const { bytes } = reader;
+  const denseLength = dense.length;
+  // Up to here three bytes can be read without a look at the end; reading beyond `stop` is noticed by the caller.
+  const safe = Math.min(stop, bytes.length - 2);
+  let p = reader.position;
+  while (p < safe) {
+    // Whether an id takes one byte or two is a coin toss that no branch predictor wins: so no branch.
+    const low = bytes[p];
+    const next = bytes[p + 1];
+    const more = low >> 7;
+    let id = (low & 127) | ((next & 127 & -more) << 7);
+    let size = 1 + more;
+    if ((more & (next >> 7)) !== 0) {
+      const third = bytes[p + 2];
+      // No row has id 0: it sends what is longer to the slow way.
+      id = third > 127 ? 0 : id | (third << 14);
+      size = 3;
+    }
+    const found = id < denseLength ? dense[id] : 0;
+    if (found === 0) break;
+    stack[depth++] = found - 1;
+    p += size;
+  }
+  reader.position = p;
+  return depth;
+}
+
+/** Puts the values from the reader's position to `stop` into their columns, from column `value` on; returns the next. */
+function packedValues(
+  reader: WireReader,
+  stop: number,
+  columns: readonly Int64ColumnBuilder[],
+  row: number,
+  value: number,
+): number {
+  const { bytes } = reader;
+  let p = reader.position;
+  while (p < stop) {
+    const first = p;
+    let number = bytes[p++];
+    if (number > 127) {
+      let byte = bytes[p++];
+      number = (number & 127) | ((byte & 127) << 7);
+      if (byte > 127) {
+        byte = bytes[p++];
+        number |= (byte & 127) << 14;
+        if (byte > 127) {
+          byte = bytes[p++];
+          number |= (byte & 127) << 21;
+          if (byte > 127) number = -1;
+        }
+      }
+    }
+    if (number >= 0) {
+      if (value < columns.length) columns[value].put(row, number);
+    } else {
+      reader.position = first;
+      reader.varint();
+      p = reader.position;
+      if (value < columns.length) columns[value].putHalves(row, reader.low, reader.high);
+    }
+    value++;
+  }
+  reader.position = p;
+  return value;
 }
 
 /**

@@ -113,14 +113,6 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Short ASCII strings, nearly all there are, decode faster here than through a TextDecoder call. */
 function decodeUtf8(data: Uint8Array, start: number, end: number): string {
-  if (end - start > 48) return utf8.decode(data.subarray(start, end));
-  let text = '';
-  for (let i = start; i < end; i++) {
-    const byte = data[i];
-    if (byte > 127) return utf8.decode(data.subarray(start, end));
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  return utf8.decode(data.subarray(start, end));
 }

@@ -9,6 +9,8 @@ export interface Declared {
   readonly declaredKind: Kind | null;
   /** Whether the values are deltas; null: the artefact tells. */
   readonly declaredDelta: boolean | null;
+  /** About when it was captured, Unix nanoseconds: the given time, else the receipt. Gives times without a year theirs. */
+  readonly aroundNanos: bigint;
 }
 
 /** The artefact is sound, but not of the kind that the sender declared. */

@@ -5,6 +5,7 @@ import { isDelta, kindOf } from '../../formats/pprof/kind.js';
 import type { Profile } from '../../formats/pprof/profile.js';
 import type { ParsedPart } from '../parsed-part.js';
 import { type Declared, refusingKind } from './declared.js';
+import { goroutineFacts } from './goroutines.js';
 import { stackFacts } from './stacks.js';
 
 /** A pprof profile, not compressed, is one part. @throws FormatError, KindMismatch */
@@ -14,15 +15,17 @@ export function pprofParts(message: Uint8Array, declared: Declared, budget: Budg
 
 function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, budget: Budget): ParsedPart {
   const kind = refusingKind(() => kindOf(profile, declaredKind ?? undefined));
-  const { stacks, totals, losses, remarks } = stackFacts(stackProfileOf(profile, budget));
+  const { totals, losses, remarks, ...whole } = stackFacts(stackProfileOf(profile, budget));
+  const capturedAtNanos = profile.timeNanos === 0n ? null : profile.timeNanos;
+  const { stacks, series } = goroutineFacts(kind, whole.stacks, capturedAtNanos);
   return {
     kind,
-    capturedAtNanos: profile.timeNanos === 0n ? null : profile.timeNanos,
+    capturedAtNanos,
     delta: declaredDelta ?? isDelta(profile, kind),
     durationNanos: profile.durationNanos,
     stacks,
     totals,
-    series: [],
+    series,
     content: null,
     details: {
       format: 'pprof',
@@ -31,7 +34,7 @@ function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, bud
       ...(profile.defaultSampleType === '' ? {} : { defaultSampleType: profile.defaultSampleType }),
       counts: {
         samples: profile.samples.count,
-        stacks: stacks!.nodes.length,
+        stacks: stacks.nodes.length,
         locations: profile.locations.count,
         functions: profile.functions.count,
         mappings: profile.mappings.count,

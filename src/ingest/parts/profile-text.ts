@@ -5,6 +5,7 @@ import { kindOfText, type ProfileText } from '../../formats/profile-text/profile
 import type { ProfileKind } from '../../formats/pprof/kind.js';
 import type { ParsedPart } from '../parsed-part.js';
 import { type Declared, refusingKind } from './declared.js';
+import { goroutineFacts } from './goroutines.js';
 import { numbersPart } from './numbers.js';
 import { stackFacts } from './stacks.js';
 
@@ -22,7 +23,8 @@ export function profileTextParts(text: Uint8Array, declared: Declared, budget: B
 
 function partOf(decoded: ProfileText, kind: ProfileKind, { declaredDelta }: Declared, budget: Budget): ParsedPart {
   const { profile } = decoded;
-  const { stacks, totals, losses, remarks } = stackFacts(stacksOfText(decoded, budget));
+  const { totals, losses, remarks, ...whole } = stackFacts(stacksOfText(decoded, budget));
+  const { stacks, series } = goroutineFacts(kind, whole.stacks, null);
   return {
     kind,
     capturedAtNanos: null,
@@ -30,13 +32,13 @@ function partOf(decoded: ProfileText, kind: ProfileKind, { declaredDelta }: Decl
     durationNanos: profile.durationNanos,
     stacks,
     totals,
-    series: [],
+    series,
     content: null,
     details: {
       format: 'profile-text',
       period: profile.period.toString(),
       periodType: { ...profile.periodType },
-      counts: { samples: profile.samples.count, stacks: stacks!.nodes.length, functions: profile.functions.count },
+      counts: { samples: profile.samples.count, stacks: stacks.nodes.length, functions: profile.functions.count },
       warnings: [...decoded.warnings, ...remarks],
       losses,
     },

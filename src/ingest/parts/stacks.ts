@@ -1,8 +1,8 @@
 import type { ConvertedProfile } from '../../analysis/from-pprof.js';
-import type { ParsedPart, PartNote } from '../parsed-part.js';
+import type { PartNote } from '../parsed-part.js';
 
 /** What converting a profile says about its stacks, as a part says it. */
-export function stackFacts({ stacks, notes, totals }: ConvertedProfile): Pick<ParsedPart, 'stacks' | 'totals'> & {
+export function stackFacts({ stacks, notes, totals }: ConvertedProfile): Pick<ConvertedProfile, 'stacks' | 'totals'> & {
   readonly losses: readonly PartNote[];
   readonly remarks: readonly PartNote[];
 } {

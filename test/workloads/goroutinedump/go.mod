@@ -1,0 +1,3 @@
+module example.com/goroutinedump
+
+go 1.22
