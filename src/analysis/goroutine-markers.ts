@@ -9,6 +9,11 @@ import type { StackProfile } from './stack-profile.js';
  * a flame graph falls apart by state first, and a filter may focus on one.
  */
 
+/** Whether the stacks of a kind begin with these markers. */
+export function isGoroutines(kind: string): boolean {
+  return kind === 'goroutine' || kind === 'goroutineleak' || kind === 'goroutine-dump';
+}
+
 /** `[chan receive]`: the state as Go prints it, without the minutes. */
 export function stateMarker(state: string): string {
   return `[${state}]`;

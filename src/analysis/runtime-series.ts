@@ -96,6 +96,10 @@ const gcCpuFraction: Formula = {
   minus: ['/cpu/classes/gc/mark/idle:cpu-seconds'],
   per: ['/cpu/classes/total:cpu-seconds'],
 };
+// What of the CPU time that the process could have had the collector took, as counters: they tell of any window.
+const gcCpuTotal: Formula = { ...gcCpuFraction, per: [] };
+const cpuAvailable = sum('/cpu/classes/total:cpu-seconds');
+const assistCpu = sum('/cpu/classes/gc/mark/assist:cpu-seconds');
 const heapLive = sum('/gc/heap/live:bytes');
 const heapGoal = sum('/gc/heap/goal:bytes');
 
@@ -147,6 +151,11 @@ export const runtimeSeries: readonly RuntimeSeries[] = [
     'process-memory': ['VmRSS', 'Rss', 'RSS', 'rss'],
   }),
   series('peak_rss', 'bytes', 'gauge', { memstats: 'MaxRSS', 'process-memory': 'VmHWM' }),
+  // What the kernel counts against the limit of the control group; without page cache that it can drop where that shows.
+  series('container_usage', 'bytes', 'gauge', {
+    'process-memory': ['WorkingSet', 'memory.current', 'memory.usage_in_bytes'],
+  }),
+  series('container_limit', 'bytes', 'gauge', { 'process-memory': ['memory.max', 'memory.limit_in_bytes'] }),
   series('memory_limit', 'bytes', 'gauge', {
     'runtime-metrics': '/gc/gomemlimit:bytes',
     prometheus: 'go_gc_gomemlimit_bytes',
@@ -213,6 +222,23 @@ export const runtimeSeries: readonly RuntimeSeries[] = [
     'go_memstats_frees_total',
     sum('/gc/heap/frees:objects', tinyAllocs),
   ),
+  series('gc_cpu_total', 'nanoseconds', 'counter', {
+    'runtime-metrics': gcCpuTotal,
+    prometheus: inPrometheus(gcCpuTotal, true),
+  }),
+  series('gc_assist_cpu_total', 'nanoseconds', 'counter', {
+    'runtime-metrics': assistCpu,
+    prometheus: inPrometheus(assistCpu, true),
+  }),
+  series('cpu_available_total', 'nanoseconds', 'counter', {
+    'runtime-metrics': cpuAvailable,
+    prometheus: inPrometheus(cpuAvailable, true),
+  }),
+  // Goroutines that wait for a P: in the global queue, in those of all Ps together, in the longest of them.
+  series('run_queue', 'count', 'gauge', { schedtrace: ['runqueue', 'runQueue'] }),
+  series('local_run_queues', 'count', 'gauge', { schedtrace: ['localQueued', 'localRunQueueTotal'] }),
+  series('longest_local_run_queue', 'count', 'gauge', { schedtrace: ['localLongest', 'localRunQueueMax'] }),
+  series('idle_processors', 'count', 'gauge', { schedtrace: ['idleprocs', 'idleProcs'] }),
   series('cpu_total', 'nanoseconds', 'counter', { prometheus: 'process_cpu_seconds_total' }),
   series('open_fds', 'count', 'gauge', { prometheus: 'process_open_fds' }),
 ];
@@ -230,15 +256,25 @@ export interface SeriesValue {
 export function seriesOf(source: ReadingSource, readings: readonly Reading[]): SeriesValue[] {
   const byName = readingsByName(source, readings);
   const found: SeriesValue[] = [];
-  for (const { name, unit, type, from } of runtimeSeries) {
-    for (const formula of from[source] ?? []) {
-      const value = valueOf(formula, unit, byName);
-      if (value === null) continue;
-      if (unit !== 'bytes' || type !== 'gauge' || value < beyondMemory) found.push({ name, value });
-      break;
-    }
+  for (const series of runtimeSeries) {
+    const value = seriesValue(series, source, byName);
+    if (value !== null) found.push({ name: series.name, value });
   }
   return found;
+}
+
+/** What the readings of one snapshot say of one series; null if nothing, or that there is no such limit or goal. */
+export function seriesValue(
+  { unit, type, from }: RuntimeSeries,
+  source: ReadingSource,
+  byName: ReadonlyMap<string, Reading>,
+): bigint | number | null {
+  for (const formula of from[source] ?? []) {
+    const value = valueOf(formula, unit, byName);
+    if (value === null) continue;
+    return unit !== 'bytes' || type !== 'gauge' || value < beyondMemory ? value : null;
+  }
+  return null;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { escapeControl } from '../analysis/text-escape.js';
 import { absoluteSumOf } from '../analysis/exact.js';
 import { compileFilter, type FilterOption, filterStacks } from '../analysis/filter.js';
+import { isGoroutines, withoutGoroutineMarkers } from '../analysis/goroutine-markers.js';
 import { PatternError } from '../analysis/pattern.js';
 import { sampleTypeIndex, SampleTypeError } from '../analysis/sample-type.js';
 import type { StackProfile } from '../analysis/stack-profile.js';
@@ -111,9 +112,9 @@ export function refusing<T>(work: () => T): T {
 
 export type PartWithStacks = ParsedPart & { readonly stacks: StackProfile };
 
-/** A profile has one part with stacks; a file without any is no profile. */
+/** The stacks of a file as `go tool pprof` shows them. A profile has one part with stacks; a file without any is none. */
 export function stacksPart(parts: readonly ParsedPart[], origin: string): PartWithStacks {
   const part = parts.find((each): each is PartWithStacks => each.stacks !== null);
   if (part === undefined) throw new CliFailure('failed', `${escapeControl(origin)} holds no stacks.`);
-  return part;
+  return isGoroutines(part.kind) ? { ...part, stacks: withoutGoroutineMarkers(part.stacks) } : part;
 }

@@ -6,7 +6,7 @@ import { type Archive, ArchiveDamage } from '../archive/archive.js';
 import { inflateHead, isGzip } from '../formats/inflate.js';
 import type { TenantId } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
-import { asDownload } from './sending.js';
+import { asDownload } from '../platform/sending.js';
 import type { SnapshotRow } from './snapshots.js';
 
 /** An archived object, or a Problem that says that it is not what was received. */

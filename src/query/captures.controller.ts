@@ -12,11 +12,11 @@ import { ServiceRegistry } from '../tenants/services.js';
 import { toCaptureDto, toCaptureWithSnapshots } from './capture-presentation.js';
 import { CaptureListDto, CaptureListQueryDto, CaptureWithSnapshotsDto } from './captures.dto.js';
 import { Captures } from './captures.js';
-import { clientGone } from './sending.js';
+import { clientGone } from '../platform/sending.js';
 import { SettledUploads } from './settled-uploads.js';
 import { SnapshotQueryDto } from './snapshots.dto.js';
 import type { SnapshotPosition } from './snapshots.js';
-import { momentOf } from './visible-stacks.js';
+import { momentOf } from '../platform/time-range.js';
 
 /** What is known of captures: snapshots that were taken together. */
 @ApiTags('captures')

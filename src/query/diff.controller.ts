@@ -8,10 +8,11 @@ import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { DiffDto, DiffFlameGraphDto, DiffFlameGraphQueryDto, DiffQueryDto, type SidesDto } from './diff.dto.js';
 import { AnswersNotModified, NeedsIndexed } from './documented-answers.js';
 import type { StacksSource } from './query-request.js';
-import { QueryThreads } from './query-threads.js';
+import { QueryThreads } from '../platform/query-threads.js';
 import { RankingPages } from './ranking-pages.js';
-import { clientGone, entityTag, send, sendIfFresh } from './sending.js';
+import { clientGone, entityTag, send, sendIfFresh } from '../platform/sending.js';
 import { type Selectors, stackOptions, VisibleStacks } from './visible-stacks.js';
+import type { QueryRequest } from './query-request.js';
 
 /** Two snapshots, or two selections of snapshots, or one of each, side by side. */
 @ApiTags('diff')
@@ -55,7 +56,7 @@ export class DiffController {
       part: page.part(base, target),
       share,
     } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** Both sides as one flame graph. */
@@ -76,7 +77,7 @@ export class DiffController {
     }
     const { by, max_nodes: maxNodes } = query;
     const job = { op: 'diff-flamegraph', ...sides, options: stackOptions(query), by, maxNodes } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** @param ranges those of the sides that are selections, as the first page resolved them */

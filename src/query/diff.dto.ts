@@ -10,7 +10,7 @@ import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { instanceNamePattern, serviceNamePattern } from '../tenants/names.js';
 import { DrawingDto, labelsParameter, RankingDto, rankings, StackOptionsDto } from './selection.dto.js';
 import { StacksSourceDto } from './stacks.dto.js';
-import { IsLabels, IsMoment, IsOneOf } from './validators.js';
+import { IsLabels, IsMoment, IsOneOf } from '../platform/validators.js';
 
 export const changes = ['new', 'gone', 'grown', 'shrunk', 'same'] as const satisfies readonly Change[];
 

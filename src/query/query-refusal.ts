@@ -2,6 +2,7 @@ import { IncompatibleProfilesError } from '../analysis/merge.js';
 import { PatternError } from '../analysis/pattern.js';
 import { SampleTypeError } from '../analysis/sample-type.js';
 import { SelectionTooLargeError } from '../catalog/read.js';
+import { SeriesTooLargeError } from '../catalog/series.js';
 import { isDatabaseUnavailable } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
 
@@ -23,6 +24,12 @@ export function refusalOf(error: unknown): Problem | null {
     return new Problem('selection-too-large', 'Choose a shorter range, or one instance.', {
       limit: error.limit,
       actual: error.actual,
+      allowed: error.allowed,
+    });
+  }
+  if (error instanceof SeriesTooLargeError) {
+    return new Problem('selection-too-large', 'Choose a shorter range, or one instance.', {
+      limit: error.limit,
       allowed: error.allowed,
     });
   }

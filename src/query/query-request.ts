@@ -2,8 +2,6 @@ import type { Granularity } from '../analysis/grouping.js';
 import type { Stat } from '../analysis/timeline-buckets.js';
 import type { SortedBy } from '../analysis/top.js';
 import type { Kind } from '../formats/kind.js';
-import type { TenantId } from '../platform/database.js';
-import type { ProblemCode, ProblemOptions } from '../platform/problem.js';
 
 /*
  * What the API's event loop asks of a query thread and what it gets: plain data that can be cloned, because nothing
@@ -116,38 +114,3 @@ export interface TeamTrendRequest extends TrendRequest {
   readonly teamId: string;
   readonly by?: 'service';
 }
-
-/** An answer, ready to be sent. */
-export interface QueryAnswer {
-  readonly contentType: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
-
-export function asJson(value: object): QueryAnswer {
-  // TextEncoder gives bytes of their own; a small Buffer is a slice of a pool and cannot be handed to another thread.
-  return { contentType: 'application/json; charset=utf-8', body: new TextEncoder().encode(JSON.stringify(value)) };
-}
-
-export interface ThreadSettings {
-  readonly databaseUrl: string;
-  readonly timeLimitMillis: number;
-}
-
-export interface ThreadJob {
-  readonly id: number;
-  readonly tenantId: TenantId;
-  readonly request: QueryRequest;
-}
-
-/** A Problem crosses as its parts; the cause of it, or of any other failure, as its text. */
-export type ThreadOutcome =
-  | { readonly id: number; readonly is: 'answer'; readonly answer: QueryAnswer }
-  | {
-      readonly id: number;
-      readonly is: 'problem';
-      readonly code: ProblemCode;
-      readonly detail: string;
-      readonly options: ProblemOptions;
-    }
-  | { readonly id: number; readonly is: 'error'; readonly cause: string };

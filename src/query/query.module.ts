@@ -1,13 +1,9 @@
-import { Module, type OnModuleDestroy } from '@nestjs/common';
-import type { Logger } from 'pino';
-import { CONFIG, type Config } from '../platform/config.js';
-import { LOGGER } from '../platform/logger.js';
-import { siblingModule } from '../platform/sibling-module.js';
+import { Module } from '@nestjs/common';
+import { QueryThreadsModule } from '../platform/query-threads.module.js';
 import { TenantsModule } from '../tenants/tenants.module.js';
 import { CapturesController } from './captures.controller.js';
 import { Captures } from './captures.js';
 import { DiffController } from './diff.controller.js';
-import { queryThreadDefaults, QueryThreads } from './query-threads.js';
 import { RankingPages } from './ranking-pages.js';
 import { ServiceDirectory } from './service-directory.js';
 import { ServiceStacksController } from './service-stacks.controller.js';
@@ -20,7 +16,7 @@ import { VisibleStacks } from './visible-stacks.js';
 
 /** All that can be read over HTTP. */
 @Module({
-  imports: [TenantsModule],
+  imports: [QueryThreadsModule, TenantsModule],
   controllers: [
     SnapshotsController,
     CapturesController,
@@ -29,33 +25,6 @@ import { VisibleStacks } from './visible-stacks.js';
     TrendsController,
     DiffController,
   ],
-  providers: [
-    {
-      provide: QueryThreads,
-      inject: [CONFIG, LOGGER],
-      useFactory: ({ databaseUrl, queryThreads }: Config, logger: Logger) =>
-        new QueryThreads(
-          {
-            ...queryThreadDefaults,
-            entry: siblingModule(import.meta.url, 'query-thread'),
-            threads: queryThreads,
-            databaseUrl,
-          },
-          logger,
-        ),
-    },
-    Captures,
-    RankingPages,
-    ServiceDirectory,
-    SettledUploads,
-    Snapshots,
-    VisibleStacks,
-  ],
+  providers: [Captures, RankingPages, ServiceDirectory, SettledUploads, Snapshots, VisibleStacks],
 })
-export class QueryModule implements OnModuleDestroy {
-  constructor(private readonly threads: QueryThreads) {}
-
-  onModuleDestroy(): Promise<void> {
-    return this.threads.close();
-  }
-}
+export class QueryModule {}

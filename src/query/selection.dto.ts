@@ -8,7 +8,8 @@ import { type Kind, kinds } from '../formats/kind.js';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { instanceNamePattern } from '../tenants/names.js';
 import type { FlameNames } from './query-request.js';
-import { IsLabels, IsMoment, IsOneOf } from './validators.js';
+import { TimeRangeDto } from '../platform/time-range.dto.js';
+import { IsLabels, IsOneOf } from '../platform/validators.js';
 
 export const rankings = ['flat', 'cum'] as const satisfies readonly SortedBy[];
 
@@ -22,25 +23,6 @@ export function labelsParameter(pattern: string, description: string): ApiProper
     additionalProperties: { type: 'string' },
     example: { region: 'eu-west-1' },
   };
-}
-
-/** From when to when. Times are RFC 3339, Unix seconds or milliseconds, `now`, or relative to now as `-1h`, `-7d`. */
-export class TimeRangeDto {
-  /**
-   * The first moment.
-   * @example -1h
-   */
-  @IsOptional()
-  @IsMoment()
-  from?: string;
-
-  /**
-   * The first moment after the last one.
-   * @example now
-   */
-  @IsOptional()
-  @IsMoment()
-  to?: string;
 }
 
 /** Which snapshots of a service. */

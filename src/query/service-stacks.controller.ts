@@ -6,12 +6,13 @@ import { QueryParameters } from '../platform/query-parameters.js';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { SendsBytes } from './documented-answers.js';
-import { QueryThreads } from './query-threads.js';
+import { QueryThreads } from '../platform/query-threads.js';
 import { RankingPages } from './ranking-pages.js';
 import { ServiceFlameGraphQueryDto, ServiceProfileQueryDto, ServiceTopQueryDto } from './selection.dto.js';
-import { asDownload, clientGone, send } from './sending.js';
+import { asDownload, clientGone, send } from '../platform/sending.js';
 import { FlameGraphDto, TopDto } from './stacks.dto.js';
 import { stackOptions, VisibleStacks } from './visible-stacks.js';
+import type { QueryRequest } from './query-request.js';
 
 /**
  * A service over a range of time: its snapshots merged. Gauges are averaged over the time in which any instance has a
@@ -39,7 +40,7 @@ export class ServiceStacksController {
     const page = this.rankings.open(caller, `services/${name}/top`, query);
     const source = await this.stacks.ofService(caller, name, { ...query, ...page.ranges[0] });
     const job = { op: 'top', source, options: stackOptions(query), part: page.part(source) } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** The stacks of a range of time (the last hour) as one flame graph. */
@@ -54,7 +55,7 @@ export class ServiceStacksController {
     const source = await this.stacks.ofService(caller, name, query);
     const { by, max_nodes: maxNodes } = query;
     const job = { op: 'flamegraph', source, options: stackOptions(query), by, maxNodes } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** A range of time (the last hour) merged into one gzipped pprof profile, which `go tool pprof` fetches and shows. */
@@ -68,7 +69,7 @@ export class ServiceStacksController {
     @Res() response: Response,
   ): Promise<void> {
     const source = await this.stacks.ofService(caller, name, query);
-    const answer = await this.threads.run(caller.tenantId, { op: 'pprof', source }, clientGone(response));
+    const answer = await this.threads.run<QueryRequest>(caller.tenantId, { op: 'pprof', source }, clientGone(response));
     asDownload(response, `${source.service}-${source.kind}.pb.gz`);
     send(response, answer);
   }

@@ -18,7 +18,7 @@ import {
   type ServiceDto,
   ServiceListDto,
 } from './services.dto.js';
-import { momentOf } from './visible-stacks.js';
+import { momentOf } from '../platform/time-range.js';
 
 /** What there is to ask about. */
 @ApiTags('services')

@@ -1,7 +1,7 @@
 import { IsOptional } from 'class-validator';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { SampleTypeDto } from './snapshots.dto.js';
-import { IsMoment } from './validators.js';
+import { IsMoment } from '../platform/validators.js';
 
 export class ServiceDto {
   /** @example checkout-api */

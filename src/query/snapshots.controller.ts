@@ -14,15 +14,17 @@ import { ServiceRegistry } from '../tenants/services.js';
 import { openArchived, sendArchivedProfile, sendRaw } from './archived-bytes.js';
 import { AnswersNotModified, NeedsIndexed, SendsBytes, SendsFolded } from './documented-answers.js';
 import { SnapshotFlameGraphQueryDto, SnapshotFoldedQueryDto, SnapshotTopQueryDto } from './selection.dto.js';
-import { asDownload, clientGone, entityTag, send, sendIfFresh } from './sending.js';
+import { asDownload, clientGone, entityTag, send, sendIfFresh } from '../platform/sending.js';
 import { SettledUploads } from './settled-uploads.js';
 import { toSnapshotDto } from './snapshot-presentation.js';
 import { SnapshotListDto, SnapshotListQueryDto, SnapshotQueryDto, SnapshotWithPartsDto } from './snapshots.dto.js';
 import { type SnapshotPosition, Snapshots } from './snapshots.js';
 import { RankingPages } from './ranking-pages.js';
 import { FlameGraphDto, TopDto } from './stacks.dto.js';
-import { QueryThreads } from './query-threads.js';
-import { momentOf, requireIndexed, requireStacks, stackOptions, VisibleStacks } from './visible-stacks.js';
+import { QueryThreads } from '../platform/query-threads.js';
+import { requireIndexed, requireStacks, stackOptions, VisibleStacks } from './visible-stacks.js';
+import { momentOf } from '../platform/time-range.js';
+import type { QueryRequest } from './query-request.js';
 
 /** What is known of snapshots, and what lies in each. Answers about indexed ones never change and carry an ETag. */
 @ApiTags('snapshots')
@@ -129,7 +131,7 @@ export class SnapshotsController {
     if ((row.details.format ?? 'pprof') !== 'pprof') {
       const job = { op: 'pprof', source: requireStacks(row) } as const;
       asDownload(response, `${row.service}-${row.kind}-${row.snapshot_id}.pb.gz`);
-      return send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+      return send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
     }
     await sendArchivedProfile(response, await openArchived(this.archive, caller.tenantId, row.sha256), row);
   }
@@ -152,7 +154,7 @@ export class SnapshotsController {
     if (sendIfFresh(request, response, entityTag(caller.tenantId, 'top', source, query, page.hour))) return;
     const part = page.part();
     const job = { op: 'top', source, options: stackOptions(query), part } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** The stacks as a flame graph. */
@@ -172,7 +174,7 @@ export class SnapshotsController {
     if (sendIfFresh(request, response, entityTag(caller.tenantId, 'flamegraph', source, query))) return;
     const { by, max_nodes: maxNodes } = query;
     const job = { op: 'flamegraph', source, options: stackOptions(query), by, maxNodes } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** The stacks as text, one per line with its value, root first: what `flamegraph.pl` and speedscope read. */
@@ -191,6 +193,6 @@ export class SnapshotsController {
     const source = await this.stacks.ofSnapshot(caller, id);
     if (sendIfFresh(request, response, entityTag(caller.tenantId, 'folded', source, query))) return;
     const job = { op: 'folded', source, options: stackOptions(query) } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 }

@@ -7,7 +7,7 @@ import type { ProblemBody } from '../platform/problem.js';
 import { ProblemDto } from './problem.dto.js';
 import { KindDto, SelectorsDto } from './selection.dto.js';
 import { type UploadState, uploadStates } from './snapshots.js';
-import { IsOneOf } from './validators.js';
+import { IsOneOf } from '../platform/validators.js';
 
 class SnapshotFiltersDto {
   /** Snapshots of this service only. */

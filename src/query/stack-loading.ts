@@ -1,3 +1,4 @@
+import { isGoroutines, withoutGoroutineMarkers } from '../analysis/goroutine-markers.js';
 import type { StackProfile } from '../analysis/stack-profile.js';
 import { type Coverage, mergeSelection, readSnapshot } from '../catalog/read.js';
 import type { StackStore } from '../catalog/stack-store.js';
@@ -25,9 +26,12 @@ export async function loadStacks(
   source: StacksSource,
   sampleType?: string,
 ): Promise<LoadedStacks> {
-  return source.is === 'snapshot'
-    ? loadSnapshot(tx, store, tenantId, source)
-    : loadSelection(tx, store, tenantId, source, sampleType);
+  const loaded =
+    source.is === 'snapshot'
+      ? await loadSnapshot(tx, store, tenantId, source)
+      : await loadSelection(tx, store, tenantId, source, sampleType);
+  // The index keeps the state and the creator of goroutines as frames; stacks are shown as `go tool pprof` shows them.
+  return isGoroutines(source.kind) ? { ...loaded, stacks: withoutGoroutineMarkers(loaded.stacks) } : loaded;
 }
 
 async function loadSnapshot(

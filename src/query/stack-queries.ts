@@ -11,8 +11,9 @@ import { top } from '../analysis/top.js';
 import { encodePprof } from '../formats/pprof/encode.js';
 import type { StackStore } from '../catalog/stack-store.js';
 import type { Database, TenantId } from '../platform/database.js';
-import { defaultInstanceNote } from './coverage-note.js';
-import { asJson, type QueryAnswer, type StackOptions, type StackRequest, type StacksSource } from './query-request.js';
+import { defaultInstanceNote } from '../tenants/coverage-note.js';
+import { asJson, type QueryAnswer } from '../platform/thread-protocol.js';
+import type { StackOptions, StackRequest, StacksSource } from './query-request.js';
 import { type LoadedStacks, loadStacks } from './stack-loading.js';
 import type { StacksSourceDto } from './stacks.dto.js';
 

@@ -4,7 +4,8 @@ import { hourMillis, hourOf } from '../analysis/timeline.js';
 import { sampleTypeIndex } from '../analysis/sample-type.js';
 import type { Database, TenantId, Tx } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
-import { onlyDefaultInstance } from './coverage-note.js';
+import { onlyDefaultInstance } from '../tenants/coverage-note.js';
+import { getInstanceId } from '../tenants/instance-id.js';
 import type { ServiceTrendRequest, TeamTrendRequest, TrendRequest } from './query-request.js';
 import type { TrendDto } from './trends.dto.js';
 
@@ -96,15 +97,6 @@ async function firstSampleType(
   if (!youngest) throw new Problem('not-found', `There is no indexed snapshot of the kind ${kind}.`);
   const { sample_types: types, by_default } = youngest;
   return types[sampleTypeIndex(types, '', by_default ?? '')].type;
-}
-
-async function getInstanceId(tx: Tx, tenantId: TenantId, serviceId: string, name: string): Promise<string> {
-  const [row] = await tx.query<{ instance_id: string }[]>(
-    'select instance_id from instance where tenant_id = $1 and service_id = $2 and name = $3',
-    [tenantId, serviceId, name],
-  );
-  if (!row) throw new Problem('not-found', 'The service has no instance of this name.');
-  return row.instance_id;
 }
 
 /** Builds of one version may differ in their commit and their build in CI. */

@@ -7,11 +7,12 @@ import { QueryParameters } from '../platform/query-parameters.js';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { ServiceRegistry } from '../tenants/services.js';
-import { QueryThreads } from './query-threads.js';
-import { clientGone, send } from './sending.js';
+import { QueryThreads } from '../platform/query-threads.js';
+import { clientGone, send } from '../platform/sending.js';
 import { ServiceDirectory } from './service-directory.js';
 import { ServiceTrendQueryDto, TeamTrendQueryDto, TrendDto } from './trends.dto.js';
-import { resolveSteps } from './trend-steps.js';
+import { resolveSteps } from '../platform/time-steps.js';
+import type { QueryRequest } from './query-request.js';
 
 /** Numbers over time, over up to 400 days: totals, or one function. */
 @ApiTags('trends')
@@ -40,7 +41,7 @@ export class TrendsController {
     const { serviceId } = await this.db.readTenant(caller.tenantId, (tx) => this.services.getVisible(tx, caller, name));
     const series = { kind, sampleType, stat, ...steps };
     const job = { op: 'trend', serviceId, ...series, functionName, value, by, instance, build } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 
   /** A team over time: the total of all its services together or of each. */
@@ -56,6 +57,6 @@ export class TrendsController {
     const steps = resolveSteps(query, this.clock.now());
     const teamId = await this.directory.getTeamId(caller, name);
     const job = { op: 'team-trend', teamId, kind, sampleType, stat, ...steps, by } as const;
-    send(response, await this.threads.run(caller.tenantId, job, clientGone(response)));
+    send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 }

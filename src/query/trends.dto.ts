@@ -3,8 +3,9 @@ import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import type { Stat } from '../analysis/timeline-buckets.js';
 import type { Semantics } from '../analysis/timeline.js';
 import { instanceNamePattern } from '../tenants/names.js';
-import { KindDto, TimeRangeDto } from './selection.dto.js';
-import { IsOneOf, IsStep } from './validators.js';
+import { TimeRangeDto } from '../platform/time-range.dto.js';
+import { KindDto } from './selection.dto.js';
+import { IsOneOf, IsStep } from '../platform/validators.js';
 
 export const stats = ['mean', 'last', 'max'] as const satisfies readonly Stat[];
 export const meanings = ['gauge', 'counter', 'delta', 'cpu'] as const satisfies readonly Semantics[];

@@ -5,18 +5,13 @@ import { Database } from '../platform/database.js';
 import { Problem, type ProblemBody } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import { ServiceRegistry } from '../tenants/services.js';
-import { findMoment } from '../platform/moment.js';
+import { resolveRange, type TimeRange } from '../platform/time-range.js';
 import type { SelectionSource, SnapshotSource, StackOptions } from './query-request.js';
 import type { StackOptionsDto } from './selection.dto.js';
 import { type SnapshotRow, Snapshots } from './snapshots.js';
 
 const defaultRangeMillis = 3_600_000;
 const defaultKind: Kind = 'heap';
-
-export interface TimeRange {
-  readonly from?: string;
-  readonly to?: string;
-}
 
 export interface Selectors extends TimeRange {
   readonly kind?: Kind;
@@ -101,32 +96,6 @@ export function requireStacks(row: SnapshotRow & { kind: Kind }): SnapshotSource
     capturedAt: captured_at,
     defaultSampleType: details.defaultSampleType ?? '',
   };
-}
-
-/**
- * @param defaultMillis length of a range without `from`, which ends at `to` or now
- * @throws Problem `validation-failed` when it is empty
- */
-export function resolveRange(
-  { from, to }: TimeRange,
-  now: Date,
-  defaultMillis: number,
-  prefix = '',
-): { from: Date; to: Date } {
-  const end = momentOf(to, now) ?? now;
-  const start = momentOf(from, now) ?? new Date(end.getTime() - defaultMillis);
-  if (start >= end) {
-    const detail = `the range is empty: it begins at ${start.toISOString()} and ends at ${end.toISOString()}`;
-    throw new Problem('validation-failed', detail, {
-      errors: [{ pointer: `?${prefix}${from === undefined ? 'to' : 'from'}`, code: 'empty-range', detail }],
-    });
-  }
-  return { from: start, to: end };
-}
-
-/** The DTO has made sure that what is there is a moment. */
-export function momentOf(text: string | undefined, now: Date): Date | undefined {
-  return text === undefined ? undefined : (findMoment(text, now) ?? undefined);
 }
 
 /** The parameters that choose a number and a part of the stacks, as a query thread takes them. */

@@ -51,7 +51,12 @@ function parsed(number: number, part: Partial<ParsedPart> = {}): ParsedPart {
       [1, 2, 3, number],
     ],
   ]);
-  return { ...contentOf(stacks), kind: 'heap', details: { format: 'pprof', counts: {}, warnings: [], losses: [] }, ...part };
+  return {
+    ...contentOf(stacks),
+    kind: 'heap',
+    details: { format: 'pprof', counts: {}, warnings: [], losses: [] },
+    ...part,
+  };
 }
 
 const indexed = { state: 'indexed', problem: null } as const;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { asTenantId, type TenantId } from '../../src/platform/database.js';
-import type { QueryAnswer, QueryRequest } from '../../src/query/query-request.js';
-import { QueryThreads, type QueryThreadsOptions } from '../../src/query/query-threads.js';
+import type { QueryAnswer, ThreadRequest } from '../../src/platform/thread-protocol.js';
+import { QueryThreads, type QueryThreadsOptions } from '../../src/platform/query-threads.js';
 
 const entry = new URL('./thread-entries/obedient.mjs', import.meta.url);
 const a = asTenantId(randomUUID());
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 /** The thread of these tests reads its orders from the name of the operation. */
-const order = (op: string, more: object = {}) => ({ op, ...more }) as unknown as QueryRequest;
+const order = (op: string, more: object = {}) => ({ op, ...more }) as unknown as ThreadRequest;
 
 function contentOf({ body }: QueryAnswer) {
   return JSON.parse(new TextDecoder().decode(body)) as { tenantId: TenantId; text: string; threadId: number };

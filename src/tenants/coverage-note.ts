@@ -1,5 +1,5 @@
 import type { TenantId, Tx } from '../platform/database.js';
-import { defaultInstanceName } from '../tenants/names.js';
+import { defaultInstanceName } from './names.js';
 
 export const defaultInstanceNote =
   'All snapshots were sent without an instance and count as one process: several that send so look like one that jumps.';

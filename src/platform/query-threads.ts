@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { TenantId } from '../platform/database.js';
-import { Problem } from '../platform/problem.js';
-import type { QueryAnswer, QueryRequest, ThreadJob, ThreadOutcome, ThreadSettings } from './query-request.js';
+import type { TenantId } from './database.js';
+import { Problem } from './problem.js';
+import type { QueryAnswer, ThreadJob, ThreadOutcome, ThreadRequest, ThreadSettings } from './thread-protocol.js';
 
 /*
  * Merging, ranking and drawing are work for a processor, not for the event loop that answers everybody: they happen in
@@ -38,7 +38,7 @@ export const queryThreadDefaults = { maxWaitingPerTenant: 32, timeLimitMillis: 3
 interface Query {
   readonly id: number;
   readonly tenantId: TenantId;
-  readonly request: QueryRequest;
+  readonly request: ThreadRequest;
   readonly settle: { readonly resolve: (answer: QueryAnswer) => void; readonly reject: (reason: unknown) => void };
   timer: NodeJS.Timeout | null;
 }
@@ -65,7 +65,7 @@ export class QueryThreads {
    * @throws Problem whatever the query found wrong; `too-many-queries` (429) when the tenant has too many waiting;
    *   `query-timeout` (503) when the time limit passed; `query-failed` (503) when the thread died under it.
    */
-  run(tenantId: TenantId, request: QueryRequest, signal?: AbortSignal): Promise<QueryAnswer> {
+  run<Request extends ThreadRequest>(tenantId: TenantId, request: Request, signal?: AbortSignal): Promise<QueryAnswer> {
     if (this.closed) return Promise.reject(closing());
     const queue = this.waiting.get(tenantId) ?? [];
     if (queue.length >= this.options.maxWaitingPerTenant) {

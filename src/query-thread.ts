@@ -1,17 +1,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { StackStore } from '../catalog/stack-store.js';
-import { Database, type TenantId } from '../platform/database.js';
+import { StackStore } from './catalog/stack-store.js';
+import { Database, type TenantId } from './platform/database.js';
 import {
   asJson,
   type QueryAnswer,
-  type QueryRequest,
   type ThreadJob,
   type ThreadOutcome,
   type ThreadSettings,
-} from './query-request.js';
-import { refusalOf } from './query-refusal.js';
-import { StackQueries } from './stack-queries.js';
-import { TrendQueries } from './trend-queries.js';
+} from './platform/thread-protocol.js';
+import type { QueryRequest } from './query/query-request.js';
+import { refusalOf } from './query/query-refusal.js';
+import { StackQueries } from './query/stack-queries.js';
+import { TrendQueries } from './query/trend-queries.js';
+import { RuntimeQueries } from './runtime/runtime-queries.js';
+import type { RuntimeRequest } from './runtime/runtime-request.js';
 
 /*
  * Entry point of a query thread. It answers one job after the other with a database pool and caches of its own, which
@@ -30,6 +32,7 @@ const { databaseUrl, timeLimitMillis } = workerData as ThreadSettings;
 interface Queries {
   readonly stacks: StackQueries;
   readonly trends: TrendQueries;
+  readonly runtime: RuntimeQueries;
 }
 
 let opening: Promise<Queries> | null = null;
@@ -42,10 +45,10 @@ async function open(): Promise<Queries> {
     statementTimeoutMillis: timeLimitMillis,
   });
   const store = new StackStore({ maxBytes: storeBytes });
-  return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store) };
+  return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store), runtime: new RuntimeQueries(db) };
 }
 
-async function answer({ id, tenantId, request }: ThreadJob): Promise<void> {
+async function answer({ id, tenantId, request }: ThreadJob<QueryRequest | RuntimeRequest>): Promise<void> {
   try {
     opening ??= open();
     const queries = await opening.catch((error: unknown) => {
@@ -60,13 +63,15 @@ async function answer({ id, tenantId, request }: ThreadJob): Promise<void> {
 }
 
 async function answerWith(
-  { stacks, trends }: Queries,
+  { stacks, trends, runtime }: Queries,
   tenantId: TenantId,
-  request: QueryRequest,
+  request: QueryRequest | RuntimeRequest,
 ): Promise<QueryAnswer> {
   switch (request.op) {
     case 'trend':
       return asJson(await trends.ofService(tenantId, request));
+    case 'runtime':
+      return asJson(await runtime.timeline(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
     default:
@@ -89,4 +94,4 @@ function failure(id: number, error: unknown): ThreadOutcome {
   };
 }
 
-port.on('message', (job: ThreadJob) => void answer(job));
+port.on('message', (job: ThreadJob<QueryRequest | RuntimeRequest>) => void answer(job));

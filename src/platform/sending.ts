@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
-import { canonical } from '../platform/cursor.js';
-import type { TenantId } from '../platform/database.js';
-import { Problem } from '../platform/problem.js';
-import type { QueryAnswer } from './query-request.js';
+import { canonical } from './cursor.js';
+import type { TenantId } from './database.js';
+import { Problem } from './problem.js';
+import type { QueryAnswer } from './thread-protocol.js';
 
 /**
  * Part of every ETag. To be raised whenever an answer for the same snapshot changes its form or its numbers, so that

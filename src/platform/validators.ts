@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { IsIn, ValidateBy, type ValidationOptions } from 'class-validator';
-import { findMoment, findSeconds } from '../platform/moment.js';
+import { findMoment, findSeconds } from './moment.js';
 
 const anyNow = new Date(0);
 const maxLabels = 32;

@@ -1,9 +1,8 @@
-import { Problem } from '../platform/problem.js';
-import { findSeconds } from '../platform/moment.js';
-import { resolveRange, type TimeRange } from './visible-stacks.js';
+import { Problem } from './problem.js';
+import { findSeconds } from './moment.js';
+import { resolveRange, type TimeRange } from './time-range.js';
 
 const dayMillis = 24 * 3_600_000;
-const defaultRangeMillis = dayMillis;
 const longestRangeDays = 400;
 const hourSeconds = 3600;
 
@@ -22,7 +21,11 @@ export interface Steps {
  * than 800 points).
  * @throws Problem `validation-failed`
  */
-export function resolveSteps(query: TimeRange & { readonly step?: string }, now: Date): Steps {
+export function resolveSteps(
+  query: TimeRange & { readonly step?: string },
+  now: Date,
+  defaultRangeMillis = dayMillis,
+): Steps {
   const range = resolveRange(query, now, defaultRangeMillis);
   const fromMillis = range.from.getTime();
   const toMillis = range.to.getTime();
