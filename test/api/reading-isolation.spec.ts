@@ -76,6 +76,7 @@ const routes: [name: string, fill: Fill][] = [
   ['services/{service}/builds', ({ service }) => `services/${service}/builds`],
   ['services/{service}/instances', ({ service }) => `services/${service}/instances`],
   ['services/{service}/runtime', ({ service }) => `services/${service}/runtime`],
+  ['services/{service}/goroutines', ({ service }) => `services/${service}/goroutines`],
   ['services/{service}/top', ({ service }) => `services/${service}/top?from=2026-11-01`],
   ['services/{service}/flamegraph', ({ service }) => `services/${service}/flamegraph?from=2026-11-01`],
   ['services/{service}/profile.pb.gz', ({ service }) => `services/${service}/profile.pb.gz?from=2026-11-01`],
