@@ -21,7 +21,7 @@ export interface GroupAnswer {
   readonly sample_ids: string[];
   readonly site: string;
   readonly created_by: string | null;
-  /** Leaf first, at most `answeredFrames`. */
+  /** Leaf first, at most `answeredFrames`; `stack_depth` says how many there are. */
   readonly stack: GoroutineFrame[];
   readonly stack_depth: number;
 }
@@ -52,6 +52,21 @@ export function groupAnswer(group: GoroutineGroup): GroupAnswer {
     stack: group.stack.slice(0, answeredFrames),
     stack_depth: group.stack.length,
   };
+}
+
+/** UTF-16 units of all stacks of one answer; those of Go stay far below, and hostile names stop at it. */
+export const answeredText = 64 * 2 ** 20;
+
+/** The groups in their order; where the stacks come to more than `limit` in all, the last ones have fewer frames. */
+export function withinText<G extends GroupAnswer>(groups: readonly G[], limit = answeredText): G[] {
+  let room = limit;
+  return groups.map((group) => {
+    const fits = group.stack.findIndex((frame) => {
+      room -= frame.function.length + frame.file.length;
+      return room < 0;
+    });
+    return fits < 0 ? group : { ...group, stack: group.stack.slice(0, fits) };
+  });
 }
 
 /** A group without a base to compare it with. */

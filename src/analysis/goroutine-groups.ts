@@ -1,6 +1,7 @@
 import { meaningOf, type StateMeaning } from '../formats/goroutine-dump/wait-reasons.js';
 import type { LabelSet } from '../formats/goroutine-dump/dump.js';
 import type { GoroutineFrame, GoroutineRows } from './goroutine-rows.js';
+import { StackNames } from './stack-name.js';
 
 /** What goroutines of one state have in common. */
 export const goroutineGroupings = ['stack', 'site', 'created-by', 'state', 'label'] as const;
@@ -84,7 +85,8 @@ export function countStates(rows: GoroutineRows): { state: string; count: number
 export function groupNames(rows: GoroutineRows, { by, label }: GroupOptions): (row: number) => string {
   switch (by) {
     case 'stack': {
-      const names = rows.stacks.map(({ normalised }) => [...normalised].reverse().join(';'));
+      const stackNames = new StackNames();
+      const names = rows.stacks.map(({ normalised }) => stackNames.of(normalised));
       return (row) => names[rows.stack[row]];
     }
     case 'site':

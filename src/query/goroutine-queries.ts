@@ -1,4 +1,10 @@
-import { groupAnswer, groupChangeAnswer, loneGroupAnswer, statesAnswer } from '../analysis/goroutine-answers.js';
+import {
+  groupAnswer,
+  groupChangeAnswer,
+  loneGroupAnswer,
+  statesAnswer,
+  withinText,
+} from '../analysis/goroutine-answers.js';
 import { diffGoroutineGroups } from '../analysis/goroutine-diff.js';
 import {
   compileGoroutineFilter,
@@ -39,7 +45,10 @@ import { getBuildIds } from './trend-queries.js';
 /** Steps of a trend of groups: each has a number per group. */
 export const maxGroupSteps = 2_000;
 
-/** Answers questions about goroutines: loads them in one short transaction, computes outside of it. In a query thread. */
+/**
+ * Answers questions about goroutines. A trend is computed while its transaction is open, as those of totals are. Runs in a
+ * query thread.
+ */
 export class GoroutineQueries {
   constructor(
     private readonly db: Database,
@@ -75,7 +84,7 @@ export class GoroutineQueries {
           target.filtered.unmatched.includes(name) && (compared === null || compared.filtered.unmatched.includes(name)),
       ),
       row_count: rows.length,
-      rows: rows.slice(part.offset, part.offset + part.limit),
+      rows: withinText(rows.slice(part.offset, part.offset + part.limit)),
       next: rows.length > part.offset + part.limit ? part.next : null,
     };
   }

@@ -139,7 +139,10 @@ export class StateCountDto extends StateMeaningDto implements StateAnswer {
 }
 
 export class GoroutineGroupDto extends StateMeaningDto implements GroupAnswer {
-  /** What the group is by: the functions of the stack (root first, joined with `;`), a function, the state, or labels. */
+  /**
+   * What the group is by: the functions of the stack (root first, joined with `;`; of more than 16 Ki characters the
+   * beginning and a hash), a function, the state, or labels.
+   */
   name: string;
   count: number;
   /** Of these, how many a goroutineleak profile has found unreachable. */
@@ -156,7 +159,7 @@ export class GoroutineGroupDto extends StateMeaningDto implements GroupAnswer {
   /** The function with the `go` statement, of most of the group. */
   @ApiProperty({ type: String, nullable: true })
   created_by: string | null;
-  /** The stack of most of the group, leaf first, at most 128 frames. */
+  /** The stack of most of the group, leaf first: 128 frames at most, fewer where the names of a whole page pass 64 Mi. */
   stack: GoroutineFrameDto[];
   /** How many frames the stack has. */
   stack_depth: number;
