@@ -8,7 +8,7 @@ heading('index size: 200 snapshots of one service');
 if (!goAvailable) {
   console.log('skipped: needs Go (https://go.dev/dl/) to make the profiles');
 } else {
-  for (const name of ['typical', 'large']) {
+  for (const name of Object.keys(sizes)) {
     const server = await startServer();
     try {
       const files = heapSeries(sizes[name], 200).map((file) => readFileSync(file));
@@ -17,6 +17,7 @@ if (!goAvailable) {
       const database = await server.database();
       const client = new pg.Client({ connectionString: database.ownerUrl });
       await client.connect();
+      figure(`${name}: gzip bytes per snapshot, mean`, Math.round(received / files.length).toLocaleString('en'));
       const before = await indexBytes(client);
       for (const [minute, file] of files.entries()) {
         await server.push('bench', file, {

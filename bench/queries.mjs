@@ -1,26 +1,26 @@
-// Reads over HTTP against a whole server: a merged flame graph, a diff, a trend of one function over 30 days of one-minute
-// snapshots of six instances, and a page of the list of 1,000,000 snapshots. The list and the trend also with a tenth of
-// the data, to see how they grow. Snapshots go through the real write path; the 30 days are hours that the compactor's own
-// encoder writes, repeated.
+// Reads over HTTP against a whole server, durable, with row-level security: a merged flame graph, a diff, a trend of one
+// function over 30 days of one-minute snapshots of six instances, and a page of the list of 1,000,000 snapshots; each also
+// with a tenth of the data, to see how it grows. See month.mjs for how the 30 days come about.
+//
+// Beside the wall time, which is everybody's, stands the processor time of the server's own processes.
 import pg from 'pg';
 import { readFileSync } from 'node:fs';
-import { figure, goAvailable, heading, heapSeries, sizes, timed } from './measure.mjs';
+import { figure, goAvailable, heading, heapSeries, sizes, timed, timedOnServer } from './measure.mjs';
+import { day, hour, Month } from './month.mjs';
 import { startServer } from './server.mjs';
-import { StackStore } from '../dist/catalog/stack-store.js';
-import { sumUpHour } from '../dist/catalog/rollup-hour.js';
-import { writeRollups } from '../dist/catalog/rollups.js';
-import { decodeVector } from '../dist/catalog/vector.js';
-import { groupSums } from '../dist/analysis/grouping.js';
 import { Database } from '../dist/platform/database.js';
+import { Snapshots } from '../dist/query/snapshots.js';
 
-const hour = 3_600_000;
-const day = 24 * hour;
+const runs = 31;
+const minute = 60_000;
+const chosen = process.env.BENCH_QUERIES?.split(',') ?? ['merge', 'diff', 'trend', 'list'];
 
-heading('queries: over HTTP, medians of 15');
+heading(`queries: over HTTP, medians of ${runs}`);
 if (!goAvailable) {
   console.log('skipped: needs Go (https://go.dev/dl/) to make the profiles');
 } else {
-  const server = await startServer();
+  // The benchmark says when hours are rolled up, so that it knows how many are not.
+  const server = await startServer({ TIDEMARK_COMPACTION_SECONDS: '86400' });
   const database = await server.database();
   const db = await Database.open(database.appUrl, { poolSize: 2 });
   const owner = new pg.Client({ connectionString: database.ownerUrl });
@@ -28,9 +28,11 @@ if (!goAvailable) {
   try {
     const [{ tenant_id: tenantId }] = (await owner.query('select tenant_id from tenant')).rows;
     await owner.query(`select set_config('app.tenant', $1, false)`, [tenantId]);
-    await mergeAndDiff();
-    await trends(tenantId, owner, db);
-    await list(tenantId, owner);
+    if (chosen.includes('merge')) await merges();
+    if (chosen.includes('diff')) await diffs();
+    const tenth = chosen.includes('list') ? await list(tenantId, 100_000) : undefined;
+    if (chosen.includes('trend')) await trends(tenantId);
+    if (chosen.includes('list')) await list(tenantId, 1_000_000, tenth);
   } finally {
     await db.close();
     await owner.end();
@@ -38,148 +40,160 @@ if (!goAvailable) {
     await server.stop();
   }
 
-  async function mergeAndDiff() {
+  /** Measures a path and prints it; a `tenth` before it says how it has grown. */
+  async function measure(what, path, { goal, tenth, size } = {}) {
+    const bytes = await server.fetchBytes(path);
+    const { median, min, cpu } = await timedOnServer(server, () => server.fetchBytes(path), runs);
+    const total = cpu.api + cpu.postgres;
+    const growth = tenth ? `; with 10 × the data ${(total / tenth.total).toFixed(1)} × the CPU time` : '';
+    const detail = `CPU ${total.toFixed(1)} (api ${cpu.api.toFixed(1)}, postgres ${cpu.postgres.toFixed(1)}), least ${min.toFixed(1)}`;
+    figure(`${what}, ms`, median.toFixed(1), [goal, detail + growth].filter(Boolean).join('; '));
+    figure(`  its answer, kB${size ? '; of ' + size : ''}`, (bytes.length / 1000).toFixed(0));
+    return { median, total };
+  }
+
+  async function merges() {
     const files = heapSeries(sizes.typical, 240).map((file) => readFileSync(file));
-    const begin = Date.now() - files.length * 60_000;
-    const ids = [];
-    for (const [minute, file] of files.entries()) {
-      const { id } = await server.push('merged', file, {
+    const from = Math.floor(Date.now() / hour) * hour - files.length * minute;
+    for (const [at, file] of files.entries()) {
+      await server.push('merged', file, {
         instance: 'one',
-        captured_at: new Date(begin + minute * 60_000).toISOString(),
+        captured_at: new Date(from + at * minute).toISOString(),
       });
-      ids.push(id);
     }
     await server.settled('merged', files.length);
-    const merged = await timed(() => server.get('/api/v1/services/merged/flamegraph?from=-5h'), 15);
-    figure('merged flame graph over 240 typical snapshots, ms', merged.median.toFixed(0), '< 500');
-    const diff = await timed(() => server.get(`/api/v1/diff?base=${ids[0]}&target=${ids[239]}`), 15);
-    figure('diff of two snapshots, ms', diff.median.toFixed(0), '< 100');
+    let tenth;
+    for (const count of [24, 240]) {
+      const range = `from=${iso(from)}&to=${iso(from + count * minute)}`;
+      tenth = await measure(
+        `merged flame graph over ${count} typical snapshots`,
+        `/api/v1/services/merged/flamegraph?${range}`,
+        { goal: '< 500', tenth, size: `${megabytes(files.slice(0, count))} MB of gzip` },
+      );
+    }
   }
 
-  async function trends(tenantId, owner, db) {
+  async function diffs() {
+    let tenth;
+    for (const name of ['typical', 'large']) {
+      const files = heapSeries(sizes[name], 200).map((file) => readFileSync(file));
+      const pair = [files[0], files[files.length - 1]];
+      const ids = [];
+      for (const [at, file] of pair.entries()) {
+        const captured_at = iso(Date.now() - (2 - at) * hour);
+        ids.push((await server.push(`diff-${name}`, file, { instance: 'one', captured_at })).id);
+      }
+      await server.settled(`diff-${name}`, pair.length);
+      tenth = await measure(
+        `diff of two ${name} snapshots (${sizes[name]} stacks made)`,
+        `/api/v1/diff?base=${ids[0]}&target=${ids[1]}`,
+        { goal: '< 100', tenth, size: `${megabytes(pair)} MB of gzip` },
+      );
+    }
+  }
+
+  async function trends(tenantId) {
     const instances = 6;
-    const files = heapSeries(sizes.typical, 60).map((file) => readFileSync(file));
-    const now = Date.now();
-    const lastHour = Math.floor(now / hour) * hour - hour;
-    for (let instance = 0; instance < instances; instance++) {
-      for (const [minute, file] of files.entries()) {
-        const captured_at = new Date(lastHour + minute * 60_000 + instance).toISOString();
-        await server.push('trend', file, { instance: `pod-${instance}`, captured_at });
-      }
-    }
-    await server.settled('trend', instances * files.length);
-    const hours = await hourOfEachInstance(tenantId, db);
-    for (const days of [3, 30]) {
-      await loadDays(tenantId, owner, db, hours, lastHour, days);
-      const query = `/api/v1/services/trend/trends?function=main.main&from=-${days}d&step=1h`;
-      const trend = await timed(() => server.get(query), 15);
-      figure(
-        `trend of one function, ${days} days of one-minute snapshots of 6 instances, ms`,
-        trend.median.toFixed(0),
-        days === 30 ? '< 200' : '',
-      );
-    }
-  }
-
-  /** The last hour of every instance, summed up from its real vectors as the compactor does it. */
-  async function hourOfEachInstance(tenantId, db) {
-    const store = new StackStore();
-    return db.readTenant(tenantId, async (tx) => {
-      const vectors = await tx.query(
-        `select v.*, v.totals::text[] as exact from vector v join service s using (tenant_id, service_id) where s.name = 'trend'`,
-      );
-      const serviceId = vectors[0].service_id;
-      const month = `${vectors[0].captured_at.toISOString().slice(0, 7)}-01`;
-      const { symbols, tree } = await store.load(tx, tenantId, serviceId, month);
-      const byInstance = Map.groupBy
-        ? Map.groupBy(vectors, (row) => row.instance_id)
-        : vectors.reduce((map, row) => map.set(row.instance_id, [...(map.get(row.instance_id) ?? []), row]), new Map());
-      const hours = [];
-      for (const [instanceId, rows] of byInstance) {
-        const snapshots = rows.map((row) => {
-          const { nodes, values } = decodeVector(row.data);
-          const sampleTypes = row.sample_types.map((name) => ({ type: name.split('/')[0], unit: name.split('/')[1] }));
-          const stacks = { symbols, tree, nodes, values, sampleTypes };
-          return {
-            id: row.snapshot_id,
-            atMillis: row.captured_at.getTime(),
-            buildId: row.build_id,
-            delta: row.delta,
-            durationNanos: 0,
-            sampleTypes: row.sample_types,
-            totals: row.exact.map(BigInt),
-            functionSums: () => values.map((column) => groupSums(stacks, column, 'function')),
-          };
-        });
-        const hourMillis = Math.floor(snapshots[0].atMillis / hour) * hour;
-        hours.push({
-          serviceId,
-          rollup: await sumUpHour('heap', instanceId, hourMillis, snapshots, symbols.functions.length),
-        });
-      }
-      return hours;
-    });
-  }
-
-  async function loadDays(tenantId, owner, db, hours, lastHour, days) {
-    const { serviceId } = hours[0];
-    for (let back = 1; back <= days; back++) {
-      const batch = hours.flatMap(({ rollup }) =>
-        Array.from({ length: 24 }, (_, n) => shifted(rollup, lastHour - back * day + n * hour)),
-      );
-      await db.withTenant(tenantId, async (tx) => {
-        await tx.query('select ensure_month($1)', [new Date(lastHour - back * day)]);
-        await tx.query('select ensure_month($1)', [new Date(lastHour - back * day + 23 * hour)]);
-        await writeRollups(tx, tenantId, serviceId, 'heap', batch);
+    const files = heapSeries(sizes.typical, 240).map((file) => readFileSync(file));
+    const end = Math.floor(Date.now() / hour) * hour;
+    const rolledUpUntil = end - hour;
+    // The service and its instances come into being as they always do.
+    for (let pod = 0; pod < instances; pod++) {
+      await server.push('trend', files[pod], {
+        instance: `pod-${pod}`,
+        captured_at: iso(rolledUpUntil - day - minute + pod),
       });
     }
-    await owner.query('update rollup_head set compacted_until = greatest(compacted_until, $2) where service_id = $1', [
-      serviceId,
-      new Date(lastHour),
-    ]);
+    await server.settled('trend', instances);
+    const rows = await db.readTenant(tenantId, (tx) =>
+      tx.query(`select i.service_id, i.instance_id from instance i join service s using (tenant_id, service_id)
+                 where s.name = 'trend' order by i.instance_id`),
+    );
+    const instanceIds = rows.map(({ instance_id }) => instance_id);
+    const month = new Month(db, { tenantId, serviceId: rows[0].service_id, instanceIds }, files);
+    await loading(`${instances * 1440} snapshots through the write path`, () =>
+      month.record(rolledUpUntil - day, rolledUpUntil),
+    );
+    await loading('their hours compacted', () => month.compact(rolledUpUntil));
+
+    const path = (from, to) =>
+      `/api/v1/services/trend/trends?function=main.main&from=${iso(from)}&to=${iso(to)}&step=1h`;
+    const of = (days) => `${days} days (${(days * 1440 * instances).toLocaleString('en')} snapshots)`;
+    let tenth;
+    await loading('2 days more of roll-ups and rows', () => month.repeat(1, 2));
+    await owner.query('analyze');
+    tenth = await measure(`trend of one function, ${of(3)}`, path(rolledUpUntil - 3 * day, rolledUpUntil));
+    await loading('27 days more of roll-ups and rows', () => month.repeat(3, 29));
+    await owner.query('analyze');
+    await measure(`trend of one function, ${of(30)}`, path(rolledUpUntil - 30 * day, rolledUpUntil), {
+      goal: '< 200',
+      tenth,
+    });
+    await loading('the youngest hour through the write path', () => month.record(rolledUpUntil, end));
+    tenth = await measure(`the same, ${of(3)}, youngest hour from 360 vectors`, path(end - 3 * day, end));
+    await measure(`the same, ${of(30)}, youngest hour from 360 vectors`, path(end - 30 * day, end), {
+      goal: '< 200',
+      tenth,
+    });
+    const answer = JSON.parse(await server.fetchBytes(path(end - 30 * day, end)));
+    const points = answer.series[0].points.filter(({ covered_seconds }) => covered_seconds > 0);
+    figure('  hours of it that have a value', points.length, '720');
   }
 
-  /** The same hour at another time. */
-  function shifted(rollup, hourMillis) {
-    const by = hourMillis - rollup.hourMillis;
-    const move = (value) => (typeof value === 'number' && value > 1e12 ? value + by : value);
-    const deep = (value) =>
-      Array.isArray(value)
-        ? value.map(deep)
-        : value !== null && typeof value === 'object'
-          ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, deep(each)]))
-          : move(value);
-    return {
-      ...rollup,
-      hourMillis,
-      sampleTypes: rollup.sampleTypes.map((sampleType) => ({ ...sampleType, timing: deep(sampleType.timing) })),
-    };
+  async function loading(what, work) {
+    const begin = performance.now();
+    const count = await work();
+    const seconds = (performance.now() - begin) / 1000;
+    figure(`(${what}, s)`, seconds.toFixed(0), count === undefined ? '' : `${(count / seconds).toFixed(0)} a second`);
   }
 
-  async function list(tenantId, owner) {
-    const [{ service_id, instance_id, sha256 }] = (
-      await owner.query(`select service_id, instance_id, sha256 from upload limit 1`)
-    ).rows;
-    let rows = 0;
-    for (const count of [100_000, 1_000_000]) {
-      await owner.query(
-        `with made as (
-           insert into upload (tenant_id, upload_id, service_id, instance_id, sha256, identity_at, size_bytes, received_at, state)
-           select $1, gen_random_uuid(), $2, $3, $4, now() - n * interval '1 second', 60000, now() - n * interval '1 second', 'indexed'
-             from generate_series($5::int + 1, $6::int) n
-           returning *)
-         insert into snapshot (tenant_id, snapshot_id, upload_id, service_id, instance_id, kind, captured_at, captured_from)
-         select tenant_id, upload_id, upload_id, service_id, instance_id, 'heap', received_at, 'receipt' from made`,
-        [tenantId, service_id, instance_id, sha256, rows, count],
-      );
-      rows = count;
-      await owner.query('analyze upload, snapshot');
-      const page = await timed(() => server.get('/api/v1/snapshots?limit=100'), 15);
-      figure(
-        `page of 100 of ${count.toLocaleString('en')} snapshots, ms`,
-        page.median.toFixed(1),
-        count === 1_000_000 ? '< 20' : '',
-      );
+  async function list(tenantId, count, tenth) {
+    if (tenth === undefined) {
+      await server.push('list', readFileSync(heapSeries(sizes.typical, 240)[0]), { instance: 'one' });
+      await server.settled('list', 1);
     }
+    await loading(`rows up to ${count.toLocaleString('en')}`, () => addRows(tenantId, count));
+    await owner.query('analyze upload, snapshot');
+    const page = await measure(
+      `page of 100 of ${count.toLocaleString('en')} snapshots`,
+      '/api/v1/snapshots?limit=100',
+      { goal: '< 20', tenth },
+    );
+    const paging = new Snapshots(db);
+    const first = () => paging.list({ tenantId, teamId: null }, {}, { limit: 101, after: null });
+    const { median, min } = await timed(first, runs, 10);
+    figure(`  of it the statement, and its rows read, ms`, median.toFixed(1), `least ${min.toFixed(1)}`);
+    return page;
   }
+
+  /** More snapshots like the one of the service `list`, until there are so many. */
+  async function addRows(tenantId, count) {
+    const [{ rows }] = (await owner.query('select count(*)::int as rows from snapshot')).rows;
+    const [{ service_id, instance_id, sha256, sample_types, details }] = (
+      await owner.query(
+        `select u.service_id, u.instance_id, u.sha256, s.sample_types, s.details
+           from upload u join snapshot s using (tenant_id, upload_id) join service v on v.service_id = u.service_id
+          where v.name = 'list' order by s.captured_at desc limit 1`,
+      )
+    ).rows;
+    await owner.query(
+      `with made as (
+         insert into upload (tenant_id, upload_id, service_id, instance_id, sha256, identity_at, size_bytes, received_at, state)
+         select $1, gen_random_uuid(), $2, $3, $4, now() - n * interval '1 second', 60000, now() - n * interval '1 second', 'indexed'
+           from generate_series($5::int + 1, $6::int) n
+         returning *)
+       insert into snapshot (tenant_id, snapshot_id, upload_id, service_id, instance_id, kind, captured_at, captured_from,
+                             sample_types, details)
+       select tenant_id, upload_id, upload_id, service_id, instance_id, 'heap', received_at, 'receipt', $7, $8 from made`,
+      [tenantId, service_id, instance_id, sha256, rows, count, JSON.stringify(sample_types), JSON.stringify(details)],
+    );
+  }
+}
+
+function iso(millis) {
+  return new Date(millis).toISOString();
+}
+
+function megabytes(files) {
+  return (files.reduce((sum, file) => sum + file.length, 0) / 1e6).toFixed(1);
 }

@@ -1,19 +1,27 @@
 // A whole Tidemark for benchmarks, as `npm start` runs it: embedded Postgres, API, worker, durable, in a scratch folder.
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../dist/platform/embedded-postgres.js';
 import { repository, scratch } from './measure.mjs';
 
-export async function startServer() {
+/** @param environment more settings, or others */
+export async function startServer(environment = {}) {
   const data = scratch('server');
   // PostgreSQL runs as another user where this runs as root, and has to enter.
   chmodSync(data, 0o755);
   const port = await freePort();
-  const child = spawn(process.execPath, [join(repository, 'dist/cli.js'), 'up'], {
-    env: { ...process.env, TIDEMARK_DATA: data, TIDEMARK_PORT: String(port), TIDEMARK_LOG_LEVEL: 'warn' },
+  const child = spawn(process.execPath, [...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []), join(repository, 'dist/cli.js'), 'up'], {
+    env: {
+      ...process.env,
+      TIDEMARK_DATA: data,
+      TIDEMARK_PORT: String(port),
+      TIDEMARK_LOG_LEVEL: 'warn',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child.stdout.resume();
@@ -29,11 +37,14 @@ export async function startServer() {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
   };
+  const agent = new Agent({ keepAlive: true });
   return {
     url,
     key,
     data,
     get,
+    /** The answer's bytes, as they come: what a client makes of them is not the server's time. */
+    fetchBytes: (path) => fetchBytes(agent, url + path, key),
     /** The running database, for figures that no API gives and for rows that no API could load in time. */
     database: () => startEmbeddedPostgres(data),
     /** Resident memory of the API process in MiB. */
@@ -57,6 +68,7 @@ export async function startServer() {
     /** CPU time used so far in milliseconds: user and system, of each kind of process and of those of it that have ended. */
     cpuMillis: () => cpuMillis(child.pid),
     async stop() {
+      agent.destroy();
       await watcher.end();
       child.kill('SIGTERM');
       await new Promise((resolve) => child.once('exit', resolve));
@@ -99,6 +111,24 @@ function cpuMillis(root) {
     }
   }
   return sums;
+}
+
+/** `fetch` itself would take two milliseconds of each request. */
+function fetchBytes(agent, url, key) {
+  return new Promise((resolve, reject) => {
+    request(url, { agent, headers: { authorization: `Bearer ${key}` } }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.once('error', reject);
+      response.once('end', () => {
+        const bytes = Buffer.concat(chunks);
+        if (response.statusCode === 200) resolve(bytes);
+        else reject(new Error(`${url}: ${response.statusCode} ${bytes}`));
+      });
+    })
+      .once('error', reject)
+      .end();
+  });
 }
 
 function freePort() {

@@ -145,7 +145,7 @@ describe('the bytecode beside the bundled command line', () => {
       const file = join(folder, 'dist/command-line/tidemark.cjs.bytecode');
       const bytecode = readFileSync(file);
       // V8's hash of its version comes second, after the magic number.
-      bytecode.writeUInt32LE(bytecode.readUInt32LE(4) ^ 1, 4);
+      bytecode.writeUInt32LE((bytecode.readUInt32LE(4) ^ 1) >>> 0, 4);
       writeFileSync(file, bytecode);
       const strange = await tidemark(['top', heap], { program: join(folder, 'bin/tidemark.js') });
       expect(strange.stderr).toBe('');
