@@ -82,7 +82,7 @@ function leavesOut({ details: { format, warnings, losses } }: ParsedPart): boole
   return [...warnings, ...losses].some(({ code }) => leftOutCodes.has(code));
 }
 
-const leftOutCodes: ReadonlySet<string> = new Set(['unreadable-lines', 'malformed', 'truncated']);
+const leftOutCodes: ReadonlySet<string> = new Set(['unreadable-lines', 'malformed', 'truncated', 'unrecognized']);
 
 /** What a log holds that follows something else in one file, as when a process prints its MemStats and is then killed. */
 function logBehind(artefact: Uint8Array, declared: Declared, budget: Budget): ParsedPart[] {

@@ -48,6 +48,7 @@ export function decodeProcessMemory(
     if (count > 0) warnings.push({ code, count, detail });
   };
   warn('unreadable-lines', tally.unreadableLines, 'lines that cannot be read are left out');
+  warn('repeated-values', tally.repeatedValues, 'values whose name came before: the first counts');
   warn('unknown-files', tally.unknownFiles, 'files that say nothing about memory, or nothing known, are left out');
   warn('open-last-line', open === '' ? 0 : 1, 'the last line has no end: its value may be cut');
   return { source, processes: processes.map(memoryOf), warnings };

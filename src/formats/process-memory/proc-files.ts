@@ -8,8 +8,8 @@ const statusCounts: ReadonlyMap<string, 'gauge' | 'counter'> = new Map([
   ['nonvoluntary_ctxt_switches', 'counter'],
 ]);
 
-/** `VmRSS:\t   22900 kB`: the key may hold anything but a colon. */
-const keyed = /^([^:\s]{1,64}):[ \t]*(.*)$/;
+/** `VmRSS:\t   22900 kB` */
+const keyed = /^([A-Za-z]\w{0,63}):[ \t]*(.*)$/;
 const kibibytes = /^(\d{1,20}) kB$/;
 
 /**

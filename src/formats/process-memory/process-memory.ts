@@ -29,7 +29,7 @@ export interface MemoryOfProcess {
 }
 
 export interface ProcessMemoryWarning {
-  readonly code: 'unreadable-lines' | 'unknown-files' | 'open-last-line';
+  readonly code: 'unreadable-lines' | 'repeated-values' | 'unknown-files' | 'open-last-line';
   readonly count: number;
   readonly detail: string;
 }
@@ -44,7 +44,10 @@ export class ProcessReadings {
   constructor(private readonly tally: Tally) {}
 
   add(reading: Reading): void {
-    if (this.readings.has(reading.name)) return;
+    if (this.readings.has(reading.name)) {
+      this.tally.repeatedValues++;
+      return;
+    }
     this.tally.reading();
     this.readings.set(reading.name, reading);
   }
@@ -61,6 +64,7 @@ export class ProcessReadings {
 /** Counts what a text takes, against the limits, and which of its lines say nothing. */
 export class Tally {
   unreadableLines = 0;
+  repeatedValues = 0;
   unknownFiles = 0;
   private processes = 0;
   private readings = 0;

@@ -34,6 +34,8 @@ export function dumpParts(dumps: GoroutineDumps, format: Format, budget: Budget)
       content: goroutineContent(rows, { crash: dump.crash, folded }),
       details: {
         format,
+        // Else it were the last one, and most goroutines do not say how long they wait.
+        defaultSampleType: 'goroutine',
         counts: { goroutines: Number(totals[0]), stacks: rows.stacks.length, lines: dump.endLine - dump.startLine + 1 },
         warnings: [...remarks, ...crashNote(dump)],
         // They are of the whole text, so they are told once.
