@@ -28,7 +28,7 @@ export interface Growth {
 /** With fewer points nothing can be said: three of them make a line too easily. */
 const leastPoints = 4;
 /** Pairs grow with the square: longer series are cut into so many parts, each its median. */
-const mostPoints = 240;
+const mostPoints = 80;
 const leastTau = 0.4;
 const leastLastShare = 0.2;
 
