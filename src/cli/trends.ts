@@ -62,7 +62,7 @@ export async function printTrend(api: Api, service: string, options: TrendOption
 }
 
 /** A sparkline from 0 to the largest value; each column shows the largest value of its part. */
-function drawn(values: readonly number[]): string {
+export function drawn(values: readonly number[]): string {
   const columns = Math.min(sparkColumns, values.length);
   const top = maxOf(values);
   return Array.from({ length: columns }, (_, column) => {
