@@ -2,6 +2,7 @@ import type { Budget } from '../formats/budget.js';
 import { describeSniffed, type Format, sniffHead } from '../formats/detect.js';
 import { FormatError } from '../formats/format-error.js';
 import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
+import type { Kind } from '../formats/kind.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
 import { logParts } from './parts/log.js';
@@ -59,7 +60,7 @@ export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }
   if (partsOf === undefined) throw unrecognized(artefact);
   const parts = partsOf(artefact, declared, budget);
   const { declaredKind } = declared;
-  if (declaredKind !== null && !parts.some(({ kind }) => kind === declaredKind)) {
+  if (declaredKind !== null && !parts.some(({ kind }) => isMeantBy(declaredKind, kind))) {
     const found = [...new Set(parts.map(({ kind }) => kind))].join(', ');
     throw new KindMismatch('malformed', `declared ${declaredKind} but is ${found}`);
   }
@@ -71,6 +72,11 @@ function unwrap(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array
   if (!isGzip(bytes)) throw new FormatError('malformed', 'sent with Content-Encoding: gzip, but the body is not gzip');
   const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
   return inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
+}
+
+/** A dump (debug=2) is what the goroutine profile of net/http/pprof gives as text, so whoever says `goroutine` means it too. */
+function isMeantBy(declared: Kind, found: Kind): boolean {
+  return declared === found || (declared === 'goroutine' && found === 'goroutine-dump');
 }
 
 /** A log may say nothing of Go for a long while, so what is text and nothing else is read to its end. */

@@ -111,3 +111,10 @@ describe('bytes that are no profile are quoted, harmlessly', () => {
     );
   });
 });
+
+it('a dump of goroutines is meant by whoever declares goroutine, and a heap profile is not', () => {
+  const dump = Buffer.from('goroutine 7 [chan receive, 3 minutes]:\nmain.wait()\n\t/src/main.go:9 +0x1d\n');
+  const [part] = parse(dump, { ...undeclared, declaredKind: 'goroutine' }, means);
+  expect(part.kind).toBe('goroutine-dump');
+  expect(() => parse(dump, { ...undeclared, declaredKind: 'heap' }, means)).toThrow(KindMismatch);
+});
