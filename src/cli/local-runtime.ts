@@ -46,7 +46,9 @@ export function readRuntime(arguments_: readonly string[], out: Terminal): Runti
   }
   if (unread.length > 0) {
     const shown = unread.slice(0, 5).map(escapeControl).join(', ');
-    out.remark(`${unread.length} files hold no numbers over time: ${shown}${unread.length > 5 ? ', …' : ''}`);
+    out.remark(
+      `${unread.length === 1 ? '1 file holds' : `${unread.length} files hold`} no numbers over time: ${shown}${unread.length > 5 ? ', …' : ''}`,
+    );
   }
   if (withoutTime > 0) {
     const files_ = withoutTime === 1 ? '1 file does' : `${withoutTime} files do`;

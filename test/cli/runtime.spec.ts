@@ -35,7 +35,7 @@ describe('what local files say of a process', () => {
   it('a verdict on a folder takes each folder in it for an instance, and says which files it could not use', async () => {
     const { code, stdout, stderr } = await tidemark(['verdict', folder]);
     expect(code).toBe(0);
-    expect(stderr).toContain('1 files hold no numbers over time: notes.txt');
+    expect(stderr).toContain('1 file holds no numbers over time: notes.txt');
     expect(stdout).toMatch(
       /^live-heap: footprint grows by \+24\dMB\/h|^live-heap: footprint grows by \+24\d\.\d+MB\/h/,
     );

@@ -1,4 +1,5 @@
 import type { SeriesTable } from '../series-table.js';
+import { isMeasurable } from './scaled.js';
 
 /**
  * A collection as a line of gctrace tells it (Go runtime/mgc.go, gcMarkTermination), or the neighbouring ones that one row
@@ -104,7 +105,7 @@ function reader({ columns }: SeriesTable): (name: string) => Cell {
     return (row) => {
       if (column === undefined || column.present?.[row] === 0) return null;
       const value = Number(column.values[row]);
-      return Number.isFinite(value) ? value : null;
+      return isMeasurable(value) ? value : null;
     };
   };
 }

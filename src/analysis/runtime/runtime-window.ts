@@ -10,7 +10,7 @@ import {
 import type { SeriesColumn, SeriesTable } from '../series-table.js';
 import { holdEnds } from '../timeline.js';
 import { type GcCycle, gcCyclesOf, type SchedulerSample, schedulerSamplesOf } from './log-rows.js';
-import { scaled } from './scaled.js';
+import { isMeasurable, scaled } from './scaled.js';
 
 /** What one instance said through one source: a row of what the catalogue's `readSeries` gives. */
 export interface RuntimeSource {
@@ -215,7 +215,7 @@ function readTable(source: string, table: SeriesTable): ReadTable {
     startNanos.push(nanosOf(start));
     for (const series of wanted) {
       const value = seriesValue(series, known, byName);
-      if (value === null) continue;
+      if (value === null || !isMeasurable(value)) continue;
       let column = columns.get(series.name);
       if (column === undefined) {
         columns.set(series.name, (column = { unit: series.unit, type: series.type, rows: [], values: [] }));
@@ -229,7 +229,7 @@ function readTable(source: string, table: SeriesTable): ReadTable {
 
 function nanosOf(start: Reading | undefined): bigint | null {
   const seconds = Number(start?.value ?? NaN);
-  return Number.isFinite(seconds) ? BigInt(Math.round(seconds * 1000)) * 1_000_000n : null;
+  return isMeasurable(seconds) ? BigInt(Math.round(seconds * 1000)) * 1_000_000n : null;
 }
 
 /** A dump counts the goroutines of each state; in the moment of another dump a state without any is 0, not missing. */
@@ -242,7 +242,9 @@ function readStates({ atNanos, columns }: SeriesTable): Pick<ReadTable, 'columns
         unit: 'count',
         type: 'gauge',
         rows,
-        values: rows.map((row) => (present?.[row] === 0 ? 0n : scaled(values[row], 'count'))),
+        values: rows.map((row) =>
+          present?.[row] === 0 || !isMeasurable(values[row]) ? 0n : scaled(values[row], 'count'),
+        ),
       },
     ]),
   );

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
+import { findings } from '../../../src/analysis/runtime/findings.js';
 import { runtimeLines, type StepOptions } from '../../../src/analysis/runtime/runtime-steps.js';
 import { type RuntimeSource, type RuntimeWindow, runtimeWindow } from '../../../src/analysis/runtime/runtime-window.js';
+import { applyThresholds } from '../../../src/analysis/runtime/thresholds.js';
 import { runtimeTimeline } from '../../../src/analysis/runtime/timeline-answer.js';
+import { verdictOf } from '../../../src/analysis/runtime/verdict.js';
 import { sliceTable } from '../../../src/analysis/series-table.js';
 import { bucketEdges } from '../../../src/analysis/timeline-buckets.js';
 import { begin, hour, MiB, minute, sampled, windowOf } from './constructed.js';
@@ -214,4 +217,29 @@ it('a window reads the same whether it is cut out of a long history or was all t
   const edges = bucketEdges(begin, begin + hour, 10 * minute);
   const points = (w: RuntimeWindow) => line(w, 'alloc_bytes_total', { edges, stat: 'mean' })?.points;
   expect(points(runtimeWindow([inner], begin, begin + hour))).toEqual(points(window));
+});
+
+it('numbers that cannot be are not there; they make nothing fail', () => {
+  const odd = [Infinity, -Infinity, NaN, 1e308, -1e308, 5e-324];
+  const course = (m: number): number => odd[m % odd.length] ?? 0;
+  const window = windowOf(
+    sampled({
+      source: 'prometheus',
+      columns: {
+        go_goroutines: course,
+        process_start_time_seconds: course,
+        go_memstats_gc_cpu_fraction: course,
+        go_memstats_alloc_bytes_total: course,
+        go_memstats_sys_bytes: course,
+        process_resident_memory_bytes: () => 5 * MiB,
+      },
+    }),
+    sampled({ source: 'goroutine-states', columns: { total: course, select: course } }),
+    sampled({ source: 'gctrace', columns: { ...cycleColumns, processors: course, backgroundCpuNanos: course } }),
+  );
+  const timeline = runtimeTimeline(window, { ...steps(), stepSeconds: 3600 });
+  expect(timeline.series.find(({ name }) => name === 'rss')?.points[0].value).toBe(String(5 * MiB));
+  expect(JSON.stringify(timeline)).not.toMatch(/NaN|Infinity|null,"covered_seconds":null/);
+  expect(() => findings(window, applyThresholds({}))).not.toThrow();
+  expect(() => verdictOf(window, applyThresholds({}))).not.toThrow();
 });
