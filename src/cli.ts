@@ -98,6 +98,28 @@ withRange(
     (await import('./cli/stacks.js')).printDiff(server, [base, target], options, terminal),
   );
 
+program
+  .command('goroutines <file|id|service>')
+  .description('who waits for what: goroutines in groups; of a service over time')
+  .addOption(new Option('--by <what>', 'what makes a group').choices(['stack', 'site', 'created-by', 'state', 'label']))
+  .option('--label <key>', 'with --by label: the label whose values make the groups')
+  .option('--state <state>', 'only goroutines in this state, such as "chan receive"')
+  .option('--category <category>', 'only states of this category, such as channel, sync, io')
+  .option('--min-wait <minutes>', 'only goroutines that wait for so long')
+  .option('--focus <regexp>', 'only stacks with a matching frame')
+  .option('--base <file|id>', 'what changed since another capture')
+  .option('-n, --limit <groups>', 'at most so many groups; 0 shows all')
+  .option('--kind <kind>', 'of a service: goroutine, goroutine-dump, goroutineleak')
+  .option('--from <time>', 'of a service: such as -1h, 2026-11-23T15:00:00Z')
+  .option('--to <time>', 'of a service: such as now')
+  .option('--instance <name>', 'of a service: one pod or host')
+  .option('--build <version>', 'of a service: one build')
+  .option('--step <duration>', 'of a service: such as 1m, 1h, 1d')
+  .option('--json', 'print JSON')
+  .action(async (target, options) =>
+    (await import('./cli/goroutines-command.js')).printGoroutinesOf(server, target, options, terminal),
+  );
+
 withRange(program.command('trends <service>').description('how a total, or one function, moves over time'))
   .option('--sample-type <type>', 'which number, such as inuse_space')
   .option('--function <name>', 'one function instead of the total')

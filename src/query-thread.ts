@@ -8,6 +8,8 @@ import {
   type ThreadOutcome,
   type ThreadSettings,
 } from './platform/thread-protocol.js';
+import { GoroutineQueries } from './query/goroutine-queries.js';
+import type { GoroutineRequest } from './query/goroutine-request.js';
 import type { QueryRequest } from './query/query-request.js';
 import { refusalOf } from './query/query-refusal.js';
 import { StackQueries } from './query/stack-queries.js';
@@ -33,7 +35,10 @@ interface Queries {
   readonly stacks: StackQueries;
   readonly trends: TrendQueries;
   readonly runtime: RuntimeQueries;
+  readonly goroutines: GoroutineQueries;
 }
+
+type Asked = QueryRequest | RuntimeRequest | GoroutineRequest;
 
 let opening: Promise<Queries> | null = null;
 
@@ -45,10 +50,15 @@ async function open(): Promise<Queries> {
     statementTimeoutMillis: timeLimitMillis,
   });
   const store = new StackStore({ maxBytes: storeBytes });
-  return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store), runtime: new RuntimeQueries(db) };
+  return {
+    stacks: new StackQueries(db, store),
+    trends: new TrendQueries(db, store),
+    runtime: new RuntimeQueries(db),
+    goroutines: new GoroutineQueries(db, store),
+  };
 }
 
-async function answer({ id, tenantId, request }: ThreadJob<QueryRequest | RuntimeRequest>): Promise<void> {
+async function answer({ id, tenantId, request }: ThreadJob<Asked>): Promise<void> {
   try {
     opening ??= open();
     const queries = await opening.catch((error: unknown) => {
@@ -63,9 +73,9 @@ async function answer({ id, tenantId, request }: ThreadJob<QueryRequest | Runtim
 }
 
 async function answerWith(
-  { stacks, trends, runtime }: Queries,
+  { stacks, trends, runtime, goroutines }: Queries,
   tenantId: TenantId,
-  request: QueryRequest | RuntimeRequest,
+  request: Asked,
 ): Promise<QueryAnswer> {
   switch (request.op) {
     case 'trend':
@@ -78,6 +88,9 @@ async function answerWith(
       return asJson(await runtime.answer(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
+    case 'goroutines':
+    case 'goroutine-trend':
+      return goroutines.answer(tenantId, request);
     default:
       return stacks.answer(tenantId, request);
   }
@@ -98,4 +111,4 @@ function failure(id: number, error: unknown): ThreadOutcome {
   };
 }
 
-port.on('message', (job: ThreadJob<QueryRequest | RuntimeRequest>) => void answer(job));
+port.on('message', (job: ThreadJob<Asked>) => void answer(job));

@@ -8,6 +8,8 @@ import { goroutineSite, normalisedStack } from './goroutine-frames.js';
  */
 export interface GoroutineContent {
   readonly crash: GoroutineDump['crash'];
+  /** Goroutines beyond the decoder's limits, which are no rows. */
+  readonly folded: readonly FoldedGoroutines[];
   readonly functions: readonly string[];
   readonly files: readonly string[];
   /** Function, file and line of each frame. */
@@ -31,7 +33,15 @@ export interface GoroutineContent {
   };
 }
 
-export function goroutineContent(rows: GoroutineRows, { crash }: Pick<GoroutineDump, 'crash'>): GoroutineContent {
+export interface FoldedGoroutines {
+  readonly state: string;
+  readonly count: number;
+}
+
+export function goroutineContent(
+  rows: GoroutineRows,
+  { crash, folded }: Pick<GoroutineContent, 'crash' | 'folded'>,
+): GoroutineContent {
   const functions = new Numbers();
   const files = new Numbers();
   const frames: [number, number, number][] = [];
@@ -60,6 +70,7 @@ export function goroutineContent(rows: GoroutineRows, { crash }: Pick<GoroutineD
   };
   return {
     crash,
+    folded,
     functions: functions.values,
     files: files.values,
     frames,

@@ -3,7 +3,7 @@ import type { LabelSet } from '../formats/goroutine-dump/dump.js';
 import type { GoroutineFrame, GoroutineRows } from './goroutine-rows.js';
 
 /** What goroutines of one state have in common. */
-export const goroutineGroupings = ['stack', 'site', 'created-by', 'label'] as const;
+export const goroutineGroupings = ['stack', 'site', 'created-by', 'state', 'label'] as const;
 export type GoroutineGrouping = (typeof goroutineGroupings)[number];
 
 /** Lower bounds of the ages in `ages`, in whole minutes; the first entry counts those whose wait is not said. */
@@ -15,7 +15,7 @@ export const ageNames = ['not said', '<1', '1-5', '5-15', '15-60', '60-240', '24
 export interface GoroutineGroup {
   readonly state: string;
   readonly meaning: StateMeaning;
-  /** What the group is by: the functions of the stack (root first, joined with `;`), a function, or labels. */
+  /** What the group is by: the functions of the stack (root first, joined with `;`), a function, the state, or labels. */
   readonly name: string;
   readonly count: number;
   readonly leaked: number;
@@ -32,6 +32,11 @@ export interface GoroutineGroup {
   readonly createdBy: string | null;
 }
 
+/** What a group is found by in the groups of another capture: no two pairs of state and name have the same. */
+export function groupKey({ state, name }: Pick<GoroutineGroup, 'state' | 'name'>): string {
+  return `${state.length} ${state}${name}`;
+}
+
 export interface GroupOptions {
   readonly by: GoroutineGrouping;
   /** With `by: 'label'`: the key whose values make the groups; all labels without it. */
@@ -41,12 +46,12 @@ export interface GroupOptions {
 const sampleIdsMax = 10;
 
 /**
- * Groups goroutines by their state and a second property, the largest group first; groups of equal size by state and
- * name. Stacks are compared by their normalised functions, so that dumps and profiles of one program, and those of
+ * Groups goroutines by their state and, unless it is by state alone, a second property, the largest group first; groups
+ * of equal size by state and name. Stacks are compared by their normalised functions, so that dumps and profiles of one program, and those of
  * different Go versions, give the same groups.
  */
 export function groupGoroutines(rows: GoroutineRows, options: GroupOptions): GoroutineGroup[] {
-  const nameOf = namesOf(rows, options);
+  const nameOf = groupNames(rows, options);
   const groups = new Map<string, Map<string, Gathered>>();
   for (let row = 0; row < rows.count; row++) {
     const state = rows.state[row];
@@ -75,7 +80,8 @@ export function countStates(rows: GoroutineRows): { state: string; count: number
   );
 }
 
-function namesOf(rows: GoroutineRows, { by, label }: GroupOptions): (row: number) => string {
+/** The name of the group that each row belongs to; its state is the row's. */
+export function groupNames(rows: GoroutineRows, { by, label }: GroupOptions): (row: number) => string {
   switch (by) {
     case 'stack': {
       const names = rows.stacks.map(({ normalised }) => [...normalised].reverse().join(';'));
@@ -85,6 +91,8 @@ function namesOf(rows: GoroutineRows, { by, label }: GroupOptions): (row: number
       return (row) => rows.stacks[rows.stack[row]].site;
     case 'created-by':
       return (row) => rows.creator[row] ?? '';
+    case 'state':
+      return (row) => rows.state[row];
     case 'label': {
       // One input may hold thousands of dumps, which share all label sets.
       const names = new Map<number, string>();

@@ -46,6 +46,30 @@ export function sliceTable({ atNanos, columns }: SeriesTable, start: number, end
   };
 }
 
+/** Moments times names of one table: as much as a file of MemStats, one a second for a day, has. */
+export const tableCells = 4_000_000;
+
+/**
+ * The table of several moments, in order of time. It is as wide as all names together and as long as all moments, so that
+ * moments with names of their own each would make a table the square of them: names that come when there is no more room
+ * are left out, and counted.
+ */
+export function momentsTable(
+  moments: readonly { readonly atNanos: bigint; readonly readings: readonly Reading[] }[],
+  cells = tableCells,
+): { readonly table: SeriesTable; readonly namesLeftOut: number } {
+  const room = Math.max(1, Math.floor(cells / Math.max(1, moments.length)));
+  const kept = new Set<string>();
+  const left = new Set<string>();
+  for (const { readings } of moments) {
+    for (const { name } of readings) if (!kept.has(name)) (kept.size < room ? kept : left).add(name);
+  }
+  const tables = moments.map(({ atNanos, readings }) =>
+    momentTable(atNanos, left.size === 0 ? readings : readings.filter(({ name }) => kept.has(name))),
+  );
+  return { table: joinTables(tables), namesLeftOut: left.size };
+}
+
 /**
  * One table of many, in order of time. Columns meet by name; a name that is an integer in one table and a fraction in
  * another becomes a column of doubles. Moments that are equal stay apart, in the order of the tables.

@@ -264,10 +264,10 @@ async function readDefaultSampleType(tx: Tx, tenantId: TenantId, snapshotId: str
 }
 
 /** The vectors in order of time, a few at once: how many depends on the largest one so far. */
-async function* vectorsOf(
+export async function* vectorsOf(
   tx: Tx,
   tenantId: TenantId,
-  { serviceId, kind }: StackSelection,
+  { serviceId, kind }: Pick<StackSelection, 'serviceId' | 'kind'>,
   timings: readonly Timing[],
 ): AsyncGenerator<{ timing: Timing; data: Buffer }> {
   let largest = batchBytes / 8;

@@ -97,6 +97,8 @@ export interface SeriesSelection {
   readonly to: number;
   /** Name of one instance. */
   readonly instance?: string;
+  /** Only what snapshots of this kind said. */
+  readonly kind?: string;
   /**
    * Of what comes one moment at a time, as MemStats does, only the last of each step of this length is read: a month of
    * one a minute is then as many rows as the answer has points. Logs are read whole.
@@ -129,7 +131,7 @@ const chunksPerRange = 50_000;
  * @throws SeriesTooLargeError, DamagedBlockError
  */
 export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSelection): Promise<InstanceSeries[]> {
-  const { serviceId, sources, from, to, instance, lastOfMillis } = selection;
+  const { serviceId, sources, from, to, instance, kind, lastOfMillis } = selection;
   const rows = await tx.query<{ instance_id: string; source: string; data: Buffer }[]>(
     `with wanted as (
        select source, first_at, snapshot_id, instance_id, moments from series_chunk
@@ -137,6 +139,8 @@ export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSe
           and first_at >= date_trunc('day', $4::timestamptz) and first_at < $5 and last_at >= $4
           and ($6::text is null
                or instance_id = (select instance_id from instance where tenant_id = $1 and service_id = $2 and name = $6))
+          and ($9::text is null
+               or exists (select from snapshot s where s.tenant_id = $1 and s.snapshot_id = series_chunk.snapshot_id and s.kind = $9))
      ), thinned as (
        select source, first_at, snapshot_id from wanted where moments > 1 or $7::bigint is null
        union all
@@ -159,6 +163,7 @@ export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSe
       instance ?? null,
       lastOfMillis ?? null,
       chunksPerRange + 1,
+      kind ?? null,
     ],
   );
   if (rows.length > chunksPerRange) throw new SeriesTooLargeError(chunksPerRange);

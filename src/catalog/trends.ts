@@ -372,7 +372,10 @@ async function readValues(
 }
 
 /** The snapshots inside the range, what reaches into it, and of every instance the last before and the first after. */
-function timingsThatCount(timings: readonly Timing[], { fromMillis, toMillis }: Reading): Timing[] {
+export function timingsThatCount(
+  timings: readonly Timing[],
+  { fromMillis, toMillis }: Pick<TrendRange, 'fromMillis' | 'toMillis'>,
+): Timing[] {
   const counted: Timing[] = [];
   for (const group of groupBy(
     timings,
@@ -394,7 +397,8 @@ function timingsThatCount(timings: readonly Timing[], { fromMillis, toMillis }: 
   return counted;
 }
 
-function refuseBeyond(allowed: number, actual: number, limit: string): void {
+/** @throws Problem `too-many-points` */
+export function refuseBeyond(allowed: number, actual: number, limit: string): void {
   if (actual <= allowed) return;
   throw new Problem(
     'too-many-points',

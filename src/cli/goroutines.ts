@@ -1,5 +1,20 @@
 import {
-  ageNames,
+  type GroupChangeAnswer,
+  groupChangeAnswer,
+  loneGroupAnswer,
+  statesAnswer,
+} from '../analysis/goroutine-answers.js';
+import type { FoldedGoroutines } from '../analysis/goroutine-content.js';
+import { diffGoroutineGroups } from '../analysis/goroutine-diff.js';
+import {
+  compileGoroutineFilter,
+  filterGoroutines,
+  type GoroutineFilterName,
+  goroutineFilterNames,
+  type GoroutineFilterOptions,
+  goroutinesOf,
+} from '../analysis/goroutine-filter.js';
+import {
   countStates,
   type GoroutineGroup,
   type GoroutineGrouping,
@@ -14,9 +29,11 @@ import { FormatError } from '../formats/format-error.js';
 import { decodeGoroutineDumps } from '../formats/goroutine-dump/decode.js';
 import type { DumpLoss, GoroutineDump } from '../formats/goroutine-dump/dump.js';
 import { sniffGoroutineDump } from '../formats/goroutine-dump/sniff.js';
+import { stateCategories } from '../formats/goroutine-dump/wait-reasons.js';
 import { isGzip } from '../formats/inflate.js';
 import { inflateNatively } from '../ingest/native-inflate.js';
 import { CliFailure } from './failure.js';
+import { captureText, type ShownCapture } from './goroutine-text.js';
 import { parseBytes, refusing, stacksPart } from './local-profile.js';
 import type { Terminal } from './terminal.js';
 
@@ -25,27 +42,60 @@ export interface GoroutinesOptions {
   readonly by?: string;
   /** The key of a label, with `by: 'label'`. */
   readonly label?: string;
+  readonly state?: string;
+  readonly category?: string;
+  readonly minWait?: string;
+  readonly focus?: string;
   /** Groups of each dump; 0: all. */
   readonly limit?: string;
   readonly json?: boolean;
+}
+
+/** Bytes, and what an error calls them. */
+export interface NamedBytes {
+  readonly bytes: Uint8Array;
+  readonly origin: string;
 }
 
 const groupsShown = 25;
 
 /**
  * `goroutines FILE`: who waits for what, in groups, the largest first. `bytes` are a goroutine dump (debug=2, a log with
- * dumps in it) or a goroutine profile, gzip or not; `origin` is what an error calls them.
+ * dumps in it) or a goroutine profile, gzip or not; `origin` is what an error calls them. With a base, each capture is
+ * compared with the last one of the base, and what changed most comes first.
  */
-export function printGoroutines(bytes: Uint8Array, origin: string, options: GoroutinesOptions, out: Terminal): void {
-  const by = groupingOf(options.by ?? (options.label === undefined ? 'stack' : 'label'));
-  const limit = limitOf(options.limit);
+export function printGoroutines(
+  bytes: Uint8Array,
+  origin: string,
+  options: GoroutinesOptions,
+  out: Terminal,
+  base?: NamedBytes,
+): void {
+  const by = groupingOf(options);
+  const limit = groupLimit(options.limit);
+  const filter = refusing(() => compileGoroutineFilter(filterOf(options)));
+  const choose = (capture: Capture, name: string): ChosenCapture => {
+    if (capture.dump === null && (by === 'label' || filter.minWaitMinutes !== undefined)) {
+      const what = by === 'label' ? 'labels' : 'waits';
+      throw new CliFailure('usage', `${escapeControl(name)} is a profile, which tells no ${what}; dumps do.`);
+    }
+    const { rows, unmatched } = filterGoroutines(capture.rows, filter);
+    return { matched: goroutinesOf(rows), unmatched, all: groupGoroutines(rows, { by, label: options.label }) };
+  };
   const { captures, losses } = capturesIn(bytes, origin);
+  const last = base && capturesIn(base.bytes, base.origin).captures.at(-1);
+  const before = last && base && choose(last, base.origin).all;
   const reports = captures.map((capture) => {
-    const groups = groupGoroutines(capture.rows, { by, label: options.label });
-    return { ...capture, groupCount: groups.length, groups: limit === 0 ? groups : groups.slice(0, limit) };
+    const { all, ...chosen } = choose(capture, origin);
+    const groups =
+      before === undefined ? all.map(loneGroupAnswer) : diffGoroutineGroups(before, all).map(groupChangeAnswer);
+    return { ...capture, ...chosen, groupCount: groups.length, groups: limit === 0 ? groups : groups.slice(0, limit) };
   });
   if (options.json) return out.print(JSON.stringify(answer(reports, by, losses), null, 2));
-  out.print(reports.map((report, i) => text(report, i, reports.length)).join('\n\n'));
+  out.print(reports.map((report, i) => captureText(shown(report, i, reports.length))).join('\n\n'));
+  for (const name of goroutineFilterNames) {
+    if (reports.every(({ unmatched }) => unmatched.includes(name))) out.remark(`--${name} matched nothing`);
+  }
   for (const { count, detail } of losses) out.remark(`Lost: ${detail} (${count})`);
 }
 
@@ -57,12 +107,18 @@ interface Capture {
   readonly capturedAtNanos: bigint | null;
   readonly rows: GoroutineRows;
   /** Goroutines beyond the decoder's limits, by state. */
-  readonly folded: readonly { readonly state: string; readonly count: number }[];
+  readonly folded: readonly FoldedGoroutines[];
 }
 
-interface Report extends Capture {
+interface ChosenCapture {
+  readonly matched: number;
+  readonly unmatched: readonly GoroutineFilterName[];
+  readonly all: readonly GoroutineGroup[];
+}
+
+interface Report extends Capture, Omit<ChosenCapture, 'all'> {
   readonly groupCount: number;
-  readonly groups: readonly GoroutineGroup[];
+  readonly groups: readonly GroupChangeAnswer[];
 }
 
 function capturesIn(bytes: Uint8Array, origin: string): { captures: Capture[]; losses: readonly DumpLoss[] } {
@@ -118,21 +174,39 @@ function failure(error: unknown, origin: string): unknown {
   return new CliFailure('failed', message, { cause: error });
 }
 
-function groupingOf(text: string): GoroutineGrouping {
-  const by = goroutineGroupings.find((name) => name === text);
-  if (by === undefined) {
+/** @throws CliFailure */
+export function groupingOf({ by, label }: GoroutinesOptions): GoroutineGrouping {
+  const text = by ?? (label === undefined ? 'stack' : 'label');
+  const grouping = goroutineGroupings.find((name) => name === text);
+  if (grouping === undefined) {
     throw new CliFailure('usage', `--by is one of ${goroutineGroupings.join(', ')}, not ${escapeControl(text)}.`);
   }
-  return by;
+  if (label !== undefined && grouping !== 'label') throw new CliFailure('usage', '--label goes with --by label.');
+  return grouping;
 }
 
-function limitOf(text: string | undefined): number {
+/** How many groups are shown; 0: all. @throws CliFailure */
+export function groupLimit(text: string | undefined): number {
   if (text === undefined) return groupsShown;
-  const limit = Number(text);
-  if (text.trim() === '' || !Number.isInteger(limit) || limit < 0) {
-    throw new CliFailure('usage', `${escapeControl(text)} is not a number of groups.`);
+  return wholeNumber(text, 'a number of groups');
+}
+
+/** @throws CliFailure */
+export function filterOf({ state, category: named, minWait, focus }: GoroutinesOptions): GoroutineFilterOptions {
+  const category = stateCategories.find((name) => name === named);
+  if (named !== undefined && category === undefined) {
+    throw new CliFailure('usage', `--category is one of ${stateCategories.join(', ')}, not ${escapeControl(named)}.`);
   }
-  return limit;
+  const minWaitMinutes = minWait === undefined ? undefined : wholeNumber(minWait, 'a number of minutes');
+  return { state, category, minWaitMinutes, focus };
+}
+
+function wholeNumber(text: string, what: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isInteger(number) || number < 0) {
+    throw new CliFailure('usage', `${escapeControl(text)} is not ${what}.`);
+  }
+  return number;
 }
 
 function answer(reports: readonly Report[], by: GoroutineGrouping, losses: readonly DumpLoss[]) {
@@ -144,77 +218,38 @@ function answer(reports: readonly Report[], by: GoroutineGrouping, losses: reado
       start_line: report.dump?.startLine ?? null,
       end_line: report.dump?.endLine ?? null,
       crash: report.dump?.crash ?? null,
-      goroutines: goroutinesOf(report),
-      states: countStates(report.rows),
+      goroutines: allGoroutines(report),
+      matched: report.matched,
+      states: statesAnswer(report.rows, report.folded),
       folded: report.folded,
+      unmatched: report.unmatched,
       group_count: report.groupCount,
-      groups: report.groups.map((group) => ({
-        state: group.state,
-        category: group.meaning.category,
-        waits_for_goroutine: group.meaning.waitsForGoroutine,
-        name: group.name,
-        count: group.count,
-        leaked: group.leaked,
-        oldest_wait_minutes: group.oldestWaitMinutes < 0 ? null : group.oldestWaitMinutes,
-        ages: ageNames.map((minutes, i) => ({ minutes, count: group.ages[i] })),
-        sample_ids: group.sampleIds.map(String),
-        site: group.site,
-        created_by: group.createdBy,
-        stack: group.stack,
-      })),
+      groups: report.groups,
     })),
     losses,
   };
 }
 
-function text(report: Report, index: number, count: number): string {
-  const { dump, groups, groupCount, folded } = report;
-  const title = [count > 1 ? `Dump ${index + 1} of ${count}` : dump === null ? 'Profile' : 'Dump'];
-  title.push(`${goroutinesOf(report)} ${report.kind === 'goroutineleak' ? 'leaked goroutines' : 'goroutines'}`);
-  if (dump !== null && count > 1) title.push(`lines ${dump.startLine} to ${dump.endLine}`);
-  if (report.capturedAtNanos !== null) title.push(timeText(report.capturedAtNanos));
-  const lines = [title.join(', ')];
-  if (dump?.crash) lines.push(...dump.crash.text.split('\n').map((line) => `  ${escapeControl(line)}`));
-  lines.push(
-    `  ${countStates(report.rows)
-      .map(({ state, count: n }) => `${n} ${escapeControl(state)}`)
-      .join(', ')}`,
-  );
-  for (const { state, count: n } of folded) lines.push(`  ${n} ${escapeControl(state)}, beyond the limit`);
-  for (const group of groups) lines.push('', ...groupText(group));
-  if (groups.length < groupCount) lines.push('', `${groupCount - groups.length} smaller groups; --limit 0 shows all.`);
-  return lines.join('\n');
+function shown(report: Report, index: number, count: number): ShownCapture {
+  const { kind, dump, capturedAtNanos, rows, folded, matched, groups, groupCount } = report;
+  const goroutines = allGoroutines(report);
+  return {
+    title: count > 1 ? `Dump ${index + 1} of ${count}` : dump === null ? 'Profile' : 'Dump',
+    kind,
+    goroutines,
+    matched: matched === goroutinesOf(rows) ? null : matched,
+    lines: dump !== null && count > 1 ? [dump.startLine, dump.endLine] : null,
+    at: capturedAtNanos === null ? null : timeText(capturedAtNanos),
+    crash: dump?.crash ?? null,
+    states: countStates(rows),
+    folded,
+    groups,
+    groupCount,
+  };
 }
 
-/** Frames of a group that are shown; the rest is counted. */
-const framesShown = 12;
-
-function groupText(group: GoroutineGroup): string[] {
-  const facts = [`${group.count} ${escapeControl(group.state)}`];
-  if (group.leaked > 0) facts.push(`${group.leaked} leaked`);
-  if (group.meaning.forever) facts.push('for ever');
-  if (group.oldestWaitMinutes >= 0) {
-    const ages = ageNames.flatMap((name, i) => (group.ages[i] > 0 ? [`${group.ages[i]} ${name}`] : []));
-    facts.push(`up to ${group.oldestWaitMinutes} minutes (${ages.join(', ')})`);
-  }
-  if (group.createdBy !== null) facts.push(`created by ${escapeControl(group.createdBy)}`);
-  const { sampleIds } = group;
-  if (sampleIds.length > 0) {
-    const more = group.count > sampleIds.length ? ', …' : '';
-    facts.push(`${group.count === 1 ? 'goroutine' : 'goroutines'} ${sampleIds.join(', ')}${more}`);
-  }
-  const shown = group.stack.slice(0, framesShown);
-  const width = Math.min(60, Math.max(...shown.map((frame) => escapeControl(frame.function).length)));
-  const frames = shown.map((frame) => {
-    const place = frame.file === '' ? '' : `  ${escapeControl(frame.file)}:${frame.line}`;
-    return `    ${escapeControl(frame.function).padEnd(width)}${place}`.trimEnd();
-  });
-  const rest = group.stack.length - shown.length;
-  return [facts.join('; '), ...frames, ...(rest > 0 ? [`    … ${rest} more frames`] : [])];
-}
-
-function goroutinesOf({ rows, folded }: Capture): number {
-  return folded.reduce((sum, { count }) => sum + count, 0) + rows.goroutines.reduce((sum, n) => sum + n, 0);
+function allGoroutines({ rows, folded }: Capture): number {
+  return folded.reduce((sum, { count }) => sum + count, 0) + goroutinesOf(rows);
 }
 
 function timeText(nanos: bigint): string {

@@ -31,6 +31,7 @@ export function parseBytes(
     contentEncoding: 'identity',
     declaredKind: declaredKind ?? null,
     declaredDelta: null,
+    name: origin,
     aroundNanos: BigInt(Date.now()) * 1_000_000n,
   } as const;
   try {

@@ -103,7 +103,7 @@ function isFolder(name: string): boolean {
 function partsOf(file: string, writtenAtNanos: bigint, named: boolean): readonly ParsedPart[] | null {
   const declared = { contentEncoding: 'identity', declaredKind: null, declaredDelta: null } as const;
   try {
-    const request = { ...declared, aroundNanos: writtenAtNanos };
+    const request = { ...declared, aroundNanos: writtenAtNanos, name: file === '-' ? null : path.basename(file) };
     return parse(readBytes(file), request, { budget: defaultBudget, inflate: inflateNatively });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;

@@ -26,8 +26,11 @@ interface Recognizer {
   readonly name: string;
   readonly describe: string;
   readonly ownClock: boolean;
-  /** Not asked where control characters show that the bytes are no text: most uploads are profiles. */
-  readonly isText?: true;
+  /**
+   * Whether it is text or not; both if it is not said. Control characters tell, so that most are not asked: text has
+   * none but those of white space, and a profile has some, as the numbers of its fields are such.
+   */
+  readonly isText?: boolean;
   readonly sniff: (head: Uint8Array, text: string) => boolean;
 }
 
@@ -151,6 +154,7 @@ const recognizers = [
     name: 'pprof',
     describe: 'a pprof profile',
     ownClock: true,
+    isText: false,
     sniff: (head) => looksLikeProfile(head),
   },
 ] as const satisfies readonly Recognizer[];
@@ -178,7 +182,7 @@ export function sniffHead(bytes: Uint8Array): Sniffed | null {
   const text = String.fromCharCode(...head);
   const mayBeText = !head.some((byte) => byte < tab);
   for (const { name, ownClock, isText, sniff: matches } of recognizers as readonly (Recognizer & { name: Format })[]) {
-    if (isText && !mayBeText) continue;
+    if (isText !== undefined && isText !== mayBeText) continue;
     if (matches(head, text)) return { format: name, ownClock, gzip: false };
   }
   return null;

@@ -3,6 +3,7 @@ import { describeSniffed, type Format, sniffHead } from '../formats/detect.js';
 import { FormatError } from '../formats/format-error.js';
 import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
 import type { Kind } from '../formats/kind.js';
+import { isProcessMemoryFile } from '../formats/process-memory/decode.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
 import { logParts } from './parts/log.js';
@@ -54,17 +55,44 @@ export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }
     budget,
     inflate,
   );
-  const format = sniffHead(artefact)?.format;
+  const format = sniffHead(artefact)?.format ?? formatByName(artefact, declared.name);
   if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
   const partsOf = format === undefined ? searchLog : readers[format];
   if (partsOf === undefined) throw unrecognized(artefact);
-  const parts = partsOf(artefact, declared, budget);
+  const found = partsOf(artefact, declared, budget);
+  const parts =
+    format !== 'log' && found.some(leavesOut) ? [...found, ...logBehind(artefact, declared, budget)] : found;
   const { declaredKind } = declared;
   if (declaredKind !== null && !parts.some(({ kind }) => isMeantBy(declaredKind, kind))) {
-    const found = [...new Set(parts.map(({ kind }) => kind))].join(', ');
-    throw new KindMismatch('malformed', `declared ${declaredKind} but is ${found}`);
+    const kinds = [...new Set(parts.map(({ kind }) => kind))].join(', ');
+    throw new KindMismatch('malformed', `declared ${declaredKind} but is ${kinds}`);
   }
   return parts;
+}
+
+/** A number alone says what it is by the name of its file only. */
+function formatByName(artefact: Uint8Array, name: string | null): Format | undefined {
+  if (name === null || artefact.includes(0) || !isProcessMemoryFile(name)) return undefined;
+  return 'process-memory';
+}
+
+/** Whether some of the text is none of what was read. */
+function leavesOut({ details: { format, warnings, losses } }: ParsedPart): boolean {
+  if (format === 'pprof') return false;
+  return [...warnings, ...losses].some(({ code }) => leftOutCodes.has(code));
+}
+
+const leftOutCodes: ReadonlySet<string> = new Set(['unreadable-lines', 'malformed', 'truncated']);
+
+/** What a log holds that follows something else in one file, as when a process prints its MemStats and is then killed. */
+function logBehind(artefact: Uint8Array, declared: Declared, budget: Budget): ParsedPart[] {
+  try {
+    return logParts(artefact, declared, budget);
+  } catch (error) {
+    // What was read is read, and says what it leaves out.
+    if (error instanceof FormatError) return [];
+    throw error;
+  }
 }
 
 /** Takes off what `Content-Encoding: gzip` has put around the artefact, which may be gzip itself. */
@@ -81,9 +109,17 @@ function isMeantBy(declared: Kind, found: Kind): boolean {
 
 /** A log may say nothing of Go for a long while, so what is text and nothing else is read to its end. */
 function searchLog(artefact: Uint8Array, declared: Declared, budget: Budget): ParsedPart[] {
-  if (artefact.subarray(0, headBytes).includes(0)) throw unrecognized(artefact);
+  // A log that was truncated while its writer went on begins with a hole.
+  const text = artefact.subarray(
+    Math.max(
+      0,
+      artefact.findIndex((byte) => byte !== 0),
+    ),
+  );
+  if (text.subarray(0, headBytes).includes(0)) throw unrecognized(artefact);
+  if (isBlank(text)) throw new FormatError('truncated', 'nothing but blank lines', { offset: 0 });
   try {
-    return logParts(artefact, declared, budget);
+    return logParts(text, declared, budget);
   } catch (error) {
     throw error instanceof FormatError && error.fault === 'unrecognized' ? unrecognized(artefact) : error;
   }
@@ -91,26 +127,47 @@ function searchLog(artefact: Uint8Array, declared: Declared, budget: Budget): Pa
 
 const headBytes = 4096;
 
+function isBlank(text: Uint8Array): boolean {
+  const start = text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0;
+  // Space, tab, line feed, carriage return, NUL.
+  return text.subarray(start).every((byte) => byte === 32 || byte === 9 || byte === 10 || byte === 13 || byte === 0);
+}
+
 function unrecognized(artefact: Uint8Array): FormatError {
   const sniffed = sniffHead(artefact);
   const what = sniffed === null ? '' : `: this is ${describeSniffed(sniffed)}`;
   const line = firstLine(artefact);
-  return new FormatError(
-    'unrecognized',
-    `unrecognized profile format${what}${line === null ? '' : `; it begins with ${line}`}`,
-  );
+  const begins = line === null ? '' : `; it begins with ${line}`;
+  const hint = isValueAlone(artefact)
+    ? ': what a number means shows in the name of its file alone (memory.current)'
+    : '';
+  return new FormatError('unrecognized', `unrecognized profile format${what}${hint}${begins}`);
+}
+
+/** A file of one value, as control groups have them. */
+function isValueAlone(bytes: Uint8Array): boolean {
+  return bytes.length <= 32 && /^\s*(?:\d+|max)\s*$/.test(new TextDecoder().decode(bytes));
 }
 
 const quotedCharacters = 120;
 
-/** The first line of something that reads like text, quoted so that it is harmless wherever it is shown; else null. */
+/**
+ * The first line that is not blank of something that reads like text, quoted so that it is harmless wherever it is shown,
+ * a terminal or a page; else null.
+ */
 function firstLine(bytes: Uint8Array): string | null {
-  const [line] = new TextDecoder().decode(bytes.subarray(0, 1024)).split(/[\r\n]/, 1);
-  const shown = [...line].slice(0, quotedCharacters);
+  const [line] = new TextDecoder()
+    .decode(bytes.subarray(0, 1024))
+    .trimStart()
+    .split(/[\r\n]/, 1);
+  const characters = [...line];
+  const shown = characters.slice(0, quotedCharacters);
   const odd = shown.filter((character) => /[\p{C}\ufffd]/u.test(character)).length;
   if (shown.length === 0 || odd * 4 > shown.length) return null;
   const text = shown
-    .map((character) => (/\p{C}/u.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character))
+    .map((character) =>
+      /[\p{C}\u2028\u2029<]/u.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character,
+    )
     .join('');
-  return `"${text}${line.length > text.length ? '…' : ''}"`;
+  return `"${text}${characters.length > shown.length ? '…' : ''}"`;
 }

@@ -67,6 +67,8 @@ export interface ParseRequest {
   readonly declaredKind: Kind | null;
   /** The sender says that the values are deltas (or that they are not); null: the artefact decides. */
   readonly declaredDelta: boolean | null;
+  /** What the sender calls the file. */
+  readonly name: string | null;
   /** The given time of capture, else that of receipt, Unix nanoseconds. */
   readonly aroundNanos: bigint;
 }

@@ -74,13 +74,21 @@ export class UploadIndexer {
     }
   }
 
-  private async parse({ claim, sha256, contentEncoding, declared, receivedAt }: ClaimedUpload): Promise<ParseAnswer> {
+  private async parse({
+    claim,
+    sha256,
+    contentEncoding,
+    name,
+    declared,
+    receivedAt,
+  }: ClaimedUpload): Promise<ParseAnswer> {
     return this.parsers.parse({
       path: await this.archive.localPath(claim.tenantId, sha256),
       sha256,
       contentEncoding,
       declaredKind: declared.kind ?? null,
       declaredDelta: declared.delta ?? null,
+      name,
       aroundNanos:
         BigInt(declared.capturedAt === undefined ? receivedAt.getTime() : Date.parse(declared.capturedAt)) * 1_000_000n,
     });

@@ -49,6 +49,8 @@ export interface ClaimedUpload {
   readonly sizeBytes: number;
   readonly contentEncoding: ContentEncoding;
   readonly receivedAt: Date;
+  /** What the file is called in the capture that it came in; null if it came alone. */
+  readonly name: string | null;
   readonly declared: DeclaredUpload;
 }
 
@@ -72,6 +74,7 @@ interface UploadRow {
   size_bytes: string;
   content_encoding: ContentEncoding;
   received_at: Date;
+  name: string | null;
   declared: DeclaredUpload;
 }
 
@@ -120,7 +123,7 @@ export class WorkList {
          update upload u set state = 'parsing', attempts = held.attempts
            from held where u.tenant_id = $1 and u.upload_id = held.upload_id
          returning u.upload_id, u.service_id, u.instance_id, u.sha256, u.size_bytes, u.content_encoding,
-                   u.received_at, u.declared`,
+                   u.received_at, u.name, u.declared`,
         [tenantId, claims.map((claim) => claim.uploadId), claims.map((claim) => claim.fencing)],
       ),
     );
@@ -132,6 +135,7 @@ export class WorkList {
       sizeBytes: Number(row.size_bytes),
       contentEncoding: row.content_encoding,
       receivedAt: row.received_at,
+      name: row.name,
       declared: row.declared,
     }));
   }

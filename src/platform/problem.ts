@@ -47,6 +47,7 @@ export const problems = {
   'over-budget': { status: 422, title: 'The artefact is too large to be decoded' },
   'kind-mismatch': { status: 422, title: 'The artefact is not of the declared kind' },
   'no-stacks': { status: 422, title: 'The snapshot holds no stacks' },
+  'no-goroutines': { status: 422, title: 'The snapshot does not tell this of goroutines' },
   quarantined: { status: 422, title: 'The artefact made the parser fail again and again' },
   'archive-corrupt': { status: 502, title: 'The archive does not hold what was received' },
 

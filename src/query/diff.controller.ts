@@ -47,13 +47,13 @@ export class DiffController {
     ) {
       return;
     }
-    const { share } = query;
+    const { by, sort, share } = query;
     const job = {
       op: 'diff',
       base,
       target,
       options: stackOptions(query),
-      part: page.part(base, target),
+      part: { by, sort, ...page.part(base, target) },
       share,
     } as const;
     send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));

@@ -44,15 +44,20 @@ export interface StackOptions {
   readonly ignore?: string;
   readonly hide?: string;
   readonly show?: string;
+  /** Whether stacks of goroutines begin with their state and creator. */
+  readonly states?: boolean;
 }
 
-/** A part of a ranking. `next` is the sealed cursor of the part behind it, for the answer if there is one. */
-export interface RankingPart {
-  readonly by: Granularity;
-  readonly sort: SortedBy;
+/** A part of a list. `next` is the sealed cursor of the part behind it, for the answer if there is one. */
+export interface PagePart {
   readonly offset: number;
   readonly limit: number;
   readonly next: string;
+}
+
+export interface RankingPart extends PagePart {
+  readonly by: Granularity;
+  readonly sort: SortedBy;
 }
 
 export type FlameNames = 'function' | 'line';

@@ -4,6 +4,7 @@ import { TenantsModule } from '../tenants/tenants.module.js';
 import { CapturesController } from './captures.controller.js';
 import { Captures } from './captures.js';
 import { DiffController } from './diff.controller.js';
+import { GoroutinesController } from './goroutines.controller.js';
 import { RankingPages } from './ranking-pages.js';
 import { ServiceDirectory } from './service-directory.js';
 import { ServiceStacksController } from './service-stacks.controller.js';
@@ -24,6 +25,7 @@ import { VisibleStacks } from './visible-stacks.js';
     ServiceStacksController,
     TrendsController,
     DiffController,
+    GoroutinesController,
   ],
   providers: [Captures, RankingPages, ServiceDirectory, SettledUploads, Snapshots, VisibleStacks],
 })

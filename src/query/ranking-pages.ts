@@ -1,16 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Granularity } from '../analysis/grouping.js';
-import type { SortedBy } from '../analysis/top.js';
 import { CLOCK, type Clock } from '../platform/clock.js';
 import { type CursorScope, Cursors } from '../platform/cursor.js';
 import type { Caller } from '../tenants/caller.js';
-import type { RankingPart, StacksSource } from './query-request.js';
+import type { PagePart, StacksSource } from './query-request.js';
 
 const hourMillis = 3_600_000;
 
+/** Whatever else it says decides what is on the pages. */
 export interface RankingQuery {
-  readonly by: Granularity;
-  readonly sort: SortedBy;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -50,7 +47,7 @@ export class RankingPages {
       part: (...sources) => {
         const pinned = sources.flatMap((source) => (source.is === 'selection' ? [rangeOf(source)] : []));
         const next = { offset: offset + limit, ranges: pinned } satisfies RankingPosition;
-        return { by: query.by, sort: query.sort, offset, limit, next: this.cursors.seal(scope, next, hour) };
+        return { offset, limit, next: this.cursors.seal(scope, next, hour) };
       },
     };
   }
@@ -61,7 +58,7 @@ export interface RankingPage {
   readonly ranges: PinnedRanges;
   /** In which the cursors were made, milliseconds since 1970. */
   readonly hour: number;
-  part(...sources: StacksSource[]): RankingPart;
+  part(...sources: StacksSource[]): PagePart;
 }
 
 function rangeOf({ from, to }: { from: number; to: number }): { from: string; to: string } {

@@ -1,6 +1,6 @@
 import { ApiProperty, type ApiPropertyOptions, IntersectionType } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { IsBoolean, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { defaultMaxNodes } from '../analysis/flame-graph.js';
 import { granularities, type Granularity } from '../analysis/grouping.js';
 import type { SortedBy } from '../analysis/top.js';
@@ -97,6 +97,17 @@ export class StackOptionsDto {
   show?: string;
 }
 
+export class StatesDto {
+  /**
+   * Of goroutines: `true` keeps what the index knows of them as frames below the root, the state (`[chan receive]`) and the
+   * function that created them (`created by main.serve`); patterns may match them, too.
+   */
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @IsBoolean()
+  states: boolean = false;
+}
+
 export class RankingDto {
   /** What a row is. */
   @IsOptional()
@@ -126,16 +137,23 @@ export class DrawingDto {
   max_nodes: number = defaultMaxNodes;
 }
 
-export class SnapshotTopQueryDto extends IntersectionType(StackOptionsDto, RankingDto, ListQueryDto) {}
-export class SnapshotFlameGraphQueryDto extends IntersectionType(StackOptionsDto, DrawingDto) {}
-export class SnapshotFoldedQueryDto extends StackOptionsDto {}
+export class SnapshotTopQueryDto extends IntersectionType(StackOptionsDto, StatesDto, RankingDto, ListQueryDto) {}
+export class SnapshotFlameGraphQueryDto extends IntersectionType(StackOptionsDto, StatesDto, DrawingDto) {}
+export class SnapshotFoldedQueryDto extends IntersectionType(StackOptionsDto, StatesDto) {}
 
 export class ServiceTopQueryDto extends IntersectionType(
   KindDto,
   SelectorsDto,
   StackOptionsDto,
+  StatesDto,
   RankingDto,
   ListQueryDto,
 ) {}
-export class ServiceFlameGraphQueryDto extends IntersectionType(KindDto, SelectorsDto, StackOptionsDto, DrawingDto) {}
+export class ServiceFlameGraphQueryDto extends IntersectionType(
+  KindDto,
+  SelectorsDto,
+  StackOptionsDto,
+  StatesDto,
+  DrawingDto,
+) {}
 export class ServiceProfileQueryDto extends IntersectionType(KindDto, SelectorsDto) {}

@@ -39,7 +39,8 @@ export class ServiceStacksController {
   ): Promise<void> {
     const page = this.rankings.open(caller, `services/${name}/top`, query);
     const source = await this.stacks.ofService(caller, name, { ...query, ...page.ranges[0] });
-    const job = { op: 'top', source, options: stackOptions(query), part: page.part(source) } as const;
+    const { by, sort } = query;
+    const job = { op: 'top', source, options: stackOptions(query), part: { by, sort, ...page.part(source) } } as const;
     send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 

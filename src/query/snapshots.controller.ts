@@ -152,8 +152,8 @@ export class SnapshotsController {
     const source = await this.stacks.ofSnapshot(caller, id);
     const page = this.rankings.open(caller, `snapshots/${source.snapshotId}/top`, query);
     if (sendIfFresh(request, response, entityTag(caller.tenantId, 'top', source, query, page.hour))) return;
-    const part = page.part();
-    const job = { op: 'top', source, options: stackOptions(query), part } as const;
+    const { by, sort } = query;
+    const job = { op: 'top', source, options: stackOptions(query), part: { by, sort, ...page.part() } } as const;
     send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }
 

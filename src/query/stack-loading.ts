@@ -14,9 +14,17 @@ export interface LoadedStacks {
   readonly coverage: Coverage | null;
 }
 
+export interface LoadOptions {
+  /**
+   * What a merge may be restricted to: one column is a fraction of the work of all. Empty: the one to be shown first;
+   * undefined: all.
+   */
+  readonly sampleType?: string;
+  /** Whether stacks of goroutines keep their state and creator. */
+  readonly states?: boolean;
+}
+
 /**
- * @param sampleType what a merge may be restricted to: one column is a fraction of the work of all. Empty: the one to
- *   be shown first; undefined: all
  * @throws Problem `not-found` when a range holds no snapshot, or the index no longer holds the snapshot's stacks
  */
 export async function loadStacks(
@@ -24,14 +32,14 @@ export async function loadStacks(
   store: StackStore,
   tenantId: TenantId,
   source: StacksSource,
-  sampleType?: string,
+  { sampleType, states = false }: LoadOptions = {},
 ): Promise<LoadedStacks> {
   const loaded =
     source.is === 'snapshot'
       ? await loadSnapshot(tx, store, tenantId, source)
       : await loadSelection(tx, store, tenantId, source, sampleType);
-  // The index keeps the state and the creator of goroutines as frames; stacks are shown as `go tool pprof` shows them.
-  return isGoroutines(source.kind) ? { ...loaded, stacks: withoutGoroutineMarkers(loaded.stacks) } : loaded;
+  // The index keeps the state and the creator of goroutines as frames; `go tool pprof` shows stacks without them.
+  return isGoroutines(source.kind) && !states ? { ...loaded, stacks: withoutGoroutineMarkers(loaded.stacks) } : loaded;
 }
 
 async function loadSnapshot(

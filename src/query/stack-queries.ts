@@ -14,7 +14,7 @@ import type { Database, TenantId } from '../platform/database.js';
 import { defaultInstanceNote } from '../tenants/coverage-note.js';
 import { asJson, type QueryAnswer } from '../platform/thread-protocol.js';
 import type { StackOptions, StackRequest, StacksSource } from './query-request.js';
-import { type LoadedStacks, loadStacks } from './stack-loading.js';
+import { type LoadedStacks, type LoadOptions, loadStacks } from './stack-loading.js';
 import type { StacksSourceDto } from './stacks.dto.js';
 
 type RequestOf<Op extends StackRequest['op']> = Extract<StackRequest, { op: Op }>;
@@ -49,7 +49,7 @@ export class StackQueries {
 
   private async top(tenantId: TenantId, { source, options, part }: RequestOf<'top'>): Promise<object> {
     const filter = compileFilter(options);
-    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
+    const loaded = await this.load(tenantId, source, shownBy(options));
     const { stacks, unmatched, sampleType, total } = choose(loaded, options, filter);
     const table = top(stacks, { sampleType, total, ...part });
     return {
@@ -63,7 +63,7 @@ export class StackQueries {
   private async flameGraph(tenantId: TenantId, request: RequestOf<'flamegraph'>): Promise<object> {
     const { source, options, by, maxNodes } = request;
     const filter = compileFilter(options);
-    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
+    const loaded = await this.load(tenantId, source, shownBy(options));
     const { stacks, unmatched, sampleType, total } = choose(loaded, options, filter);
     const flame = flameGraph(stacks, sampleType, { by, maxNodes });
     return { source: describe(source, loaded), unmatched, ...flameGraphAnswer(flame, total) };
@@ -71,7 +71,7 @@ export class StackQueries {
 
   private async folded(tenantId: TenantId, { source, options }: RequestOf<'folded'>): Promise<QueryAnswer> {
     const filter = compileFilter(options);
-    const loaded = await this.load(tenantId, source, options.sampleType ?? '');
+    const loaded = await this.load(tenantId, source, shownBy(options));
     const { stacks, sampleType } = choose(loaded, options, filter);
     const { type, unit } = stacks.sampleTypes[sampleType];
     return {
@@ -119,10 +119,10 @@ export class StackQueries {
     { base, target, options }: RequestOf<'diff' | 'diff-flamegraph'>,
   ): Promise<{ diff: StackDiff; answer: object }> {
     const filter = compileFilter(options);
-    const loadedTarget = await this.load(tenantId, target, options.sampleType ?? '');
+    const loadedTarget = await this.load(tenantId, target, shownBy(options));
     const { sampleTypes } = loadedTarget.stacks;
     const shown = sampleTypeIndex(sampleTypes, options.sampleType, loadedTarget.defaultSampleType);
-    const loadedBase = await this.load(tenantId, base, sampleTypes[shown].type);
+    const loadedBase = await this.load(tenantId, base, { sampleType: sampleTypes[shown].type });
     const whole = diffStacks(
       loadedBase.stacks,
       loadedTarget.stacks,
@@ -139,9 +139,14 @@ export class StackQueries {
     return { diff: { ...whole, joined: stacks }, answer };
   }
 
-  private load(tenantId: TenantId, source: StacksSource, sampleType?: string): Promise<LoadedStacks> {
-    return this.db.readTenant(tenantId, (tx) => loadStacks(tx, this.store, tenantId, source, sampleType));
+  private load(tenantId: TenantId, source: StacksSource, options?: LoadOptions): Promise<LoadedStacks> {
+    return this.db.readTenant(tenantId, (tx) => loadStacks(tx, this.store, tenantId, source, options));
   }
+}
+
+/** What has to be loaded to show one number. */
+function shownBy({ sampleType = '', states }: StackOptions): LoadOptions {
+  return { sampleType, states };
 }
 
 /** The stacks that match, the column that was asked for, and what 100 % of it is before any pattern. */

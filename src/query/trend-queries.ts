@@ -99,8 +99,11 @@ async function firstSampleType(
   return types[sampleTypeIndex(types, '', by_default ?? '')].type;
 }
 
-/** Builds of one version may differ in their commit and their build in CI. */
-async function getBuildIds(tx: Tx, tenantId: TenantId, serviceId: string, version: string): Promise<string[]> {
+/**
+ * Builds of one version may differ in their commit and their build in CI.
+ * @throws Problem `not-found`
+ */
+export async function getBuildIds(tx: Tx, tenantId: TenantId, serviceId: string, version: string): Promise<string[]> {
   const rows = await tx.query<{ build_id: string }[]>(
     'select build_id from build where tenant_id = $1 and service_id = $2 and version = $3',
     [tenantId, serviceId, version],

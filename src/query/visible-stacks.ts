@@ -7,7 +7,7 @@ import type { Caller } from '../tenants/caller.js';
 import { ServiceRegistry } from '../tenants/services.js';
 import { resolveRange, type TimeRange } from '../platform/time-range.js';
 import type { SelectionSource, SnapshotSource, StackOptions } from './query-request.js';
-import type { StackOptionsDto } from './selection.dto.js';
+import type { StackOptionsDto, StatesDto } from './selection.dto.js';
 import { type SnapshotRow, Snapshots } from './snapshots.js';
 
 const defaultRangeMillis = 3_600_000;
@@ -99,6 +99,7 @@ export function requireStacks(row: SnapshotRow & { kind: Kind }): SnapshotSource
 }
 
 /** The parameters that choose a number and a part of the stacks, as a query thread takes them. */
-export function stackOptions({ sample_type: sampleType, focus, ignore, hide, show }: StackOptionsDto): StackOptions {
-  return { sampleType, focus, ignore, hide, show };
+export function stackOptions(query: StackOptionsDto & Partial<StatesDto>): StackOptions {
+  const { sample_type: sampleType, focus, ignore, hide, show, states } = query;
+  return { sampleType, focus, ignore, hide, show, states };
 }

@@ -79,6 +79,7 @@ const routes: [name: string, fill: Fill][] = [
   ['services/{service}/runtime/gc', ({ service }) => `services/${service}/runtime/gc`],
   ['services/{service}/runtime/findings', ({ service }) => `services/${service}/runtime/findings`],
   ['services/{service}/verdict', ({ service }) => `services/${service}/verdict`],
+  ['services/{service}/goroutines', ({ service }) => `services/${service}/goroutines`],
   ['services/{service}/top', ({ service }) => `services/${service}/top?from=2026-11-01`],
   ['services/{service}/flamegraph', ({ service }) => `services/${service}/flamegraph?from=2026-11-01`],
   ['services/{service}/profile.pb.gz', ({ service }) => `services/${service}/profile.pb.gz?from=2026-11-01`],

@@ -1,17 +1,23 @@
 import { gzipSync } from 'node:zlib';
 import { CliFailure } from '../../src/cli/failure.js';
-import { type GoroutinesOptions, printGoroutines } from '../../src/cli/goroutines.js';
+import { type GoroutinesOptions, type NamedBytes, printGoroutines } from '../../src/cli/goroutines.js';
 import { dumpFixture } from '../formats/goroutine-dump-fixtures.js';
 import { profileFixture } from '../formats/profile-fixtures.js';
 
-function run(bytes: Uint8Array, options: GoroutinesOptions = {}) {
+function run(bytes: Uint8Array, options: GoroutinesOptions = {}, base?: NamedBytes) {
   const printed: string[] = [];
   const remarks: string[] = [];
-  printGoroutines(bytes, 'FILE', options, {
-    print: (text) => printed.push(text),
-    remark: (text) => remarks.push(text),
-    progress: () => undefined,
-  });
+  printGoroutines(
+    bytes,
+    'FILE',
+    options,
+    {
+      print: (text) => printed.push(text),
+      remark: (text) => remarks.push(text),
+      progress: () => undefined,
+    },
+    base,
+  );
   return { text: printed.join('\n'), remarks };
 }
 
@@ -49,7 +55,7 @@ describe('tidemark goroutines', () => {
       [3, 'chan send', 'main.leakSend'],
     ]);
     expect(bySite.group_count).toBeGreaterThan(10);
-    expect(run(minutes, { limit: '2' }).text).toMatch(/\d+ smaller groups; --limit 0 shows all\.$/);
+    expect(run(minutes, { limit: '2' }).text).toMatch(/\d+ more groups; --limit 0 shows all\.$/);
     const labelled = json(dumpFixture('go1.26/panic-error-labels.txt'), { label: 'tenant' }).captures[0];
     expect(labelled.groups).toContainEqual(
       expect.objectContaining({ name: 'acme', count: 4, state: 'chan receive', category: 'channel' }),
@@ -70,13 +76,33 @@ describe('tidemark goroutines', () => {
     expect(json(gzipSync(minutes))).toEqual(json(minutes));
     const { captures } = json(profileFixture('go1.26/goroutine.pb.gz'));
     expect(captures[0]).toMatchObject({ kind: 'goroutine', goroutines: 31 });
-    expect(captures[0].states[0]).toEqual({ state: 'chan receive', count: 13 });
+    expect(captures[0].states[0]).toMatchObject({ state: 'chan receive', count: 13 });
     expect(run(profileFixture('go1.27/goroutineleak.pb.gz')).text).toMatch(/^Profile, 8 leaked goroutines, 2026-/);
   });
 
   it('says what was lost', () => {
     const { remarks } = run(dumpFixture('damaged/truncated-midline.txt'));
     expect(remarks).toEqual(['Lost: the text ends within a goroutine (1)']);
+  });
+
+  it('shows only what is asked for, and says what matched nothing', () => {
+    const { text } = run(minutes, { by: 'site', state: 'chan send' });
+    expect(text).toMatch(/\n {2}3 as asked for\n\n3 chan send; /);
+    expect(json(minutes, { by: 'state', category: 'channel' }).captures[0].groups.map(({ name }) => name)).toEqual([
+      'chan receive',
+      'chan send',
+      'chan receive (nil chan)',
+      'chan send (nil chan)',
+    ]);
+    expect(json(minutes, { minWait: '4' }).captures[0].groups).toEqual([]);
+    expect(run(minutes, { focus: 'nothing like it' }).remarks).toEqual(['--focus matched nothing']);
+  });
+
+  it('shows what changed since a base, most first', () => {
+    const base = { bytes: profileFixture('go1.27/goroutineleak.pb.gz'), origin: 'BASE' };
+    const { text } = run(minutes, { by: 'site' }, base);
+    expect(text).toMatch(/\n\n11 chan receive; \+11 \(new, 0 before\); /);
+    expect(text).toMatch(/\n\n3 chan send; as before; /);
   });
 
   it('lets no name reach the terminal that is not shown as it is', () => {
@@ -89,7 +115,12 @@ describe('tidemark goroutines', () => {
     ['another kind of profile', profileFixture('go1.26/heap.pb.gz'), {}, /of kind heap, not of goroutines/],
     ['a crash without goroutines', Buffer.from('panic: boom\n'), {}, /unrecognized: this is no goroutine dump/],
     ['something else', Buffer.from('hello\n'), {}, /FILE: unrecognized/],
-    ['an unknown grouping', minutes, { by: 'colour' }, /--by is one of stack, site, created-by, label/],
+    ['an unknown grouping', minutes, { by: 'colour' }, /--by is one of stack, site, created-by, state, label/],
+    ['an unknown category', minutes, { category: 'colour' }, /--category is one of channel, /],
+    ['a label without its grouping', minutes, { by: 'site', label: 'x' }, /--label goes with --by label/],
+    ['a pattern of another syntax', minutes, { focus: '(?=x)' }, /focus: /],
+    ['waits of a profile', profileFixture('go1.26/goroutine.pb.gz'), { minWait: '1' }, /tells no waits/],
+    ['labels of a profile', profileFixture('go1.26/goroutine.pb.gz'), { by: 'label' }, /tells no labels/],
     ['a limit that is no number', minutes, { limit: 'x' }, /not a number of groups/],
   ])('refuses %s', (_, bytes, options, message) => {
     expect(() => run(bytes, options)).toThrow(CliFailure);

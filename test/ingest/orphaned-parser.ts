@@ -8,6 +8,7 @@ const request = {
   contentEncoding: 'identity',
   declaredKind: null,
   declaredDelta: null,
+  name: null,
   aroundNanos: 0n,
 } as const;
 void parsers.parse({ ...request, path });

@@ -19,7 +19,13 @@ const valid = readdirSync(fixtures)
   .filter((folder) => folder !== 'malformed')
   .flatMap(filesIn);
 
-const undeclared: Declared = { contentEncoding: 'identity', declaredKind: null, declaredDelta: null, aroundNanos: 0n };
+const undeclared: Declared = {
+  contentEncoding: 'identity',
+  declaredKind: null,
+  declaredDelta: null,
+  name: null,
+  aroundNanos: 0n,
+};
 const means = { budget: defaultBudget, inflate: inflateNatively };
 const read = (file: string) => readFileSync(path.join(fixtures, file));
 

@@ -39,6 +39,7 @@ function upload(content: string | Uint8Array, overrides: Partial<ParseRequest> =
     contentEncoding: 'identity',
     declaredKind: null,
     declaredDelta: null,
+    name: null,
     aroundNanos: 0n,
     ...overrides,
   };

@@ -1,3 +1,4 @@
+import { theilSenSlope } from '../theil-sen.js';
 import type { ProcessSeries } from './runtime-window.js';
 import { asNumber } from './scaled.js';
 
@@ -92,27 +93,29 @@ function lifeGrowth(life: readonly LevelPoint[]): Growth | null {
   const hours = (life[life.length - 1].atMillis - life[0].atMillis) / 3_600_000;
   if (life.length < leastPoints || hours <= 0) return null;
   const points = life.length <= mostPoints ? life : cut(life, mostPoints).map(middleOf);
-  const slopes: number[] = [];
-  let rising = 0;
-  for (let j = 1; j < points.length; j++) {
-    for (let i = 0; i < j; i++) {
-      const elapsed = points[j].atMillis - points[i].atMillis;
-      if (elapsed <= 0) continue;
-      const rise = points[j].value - points[i].value;
-      rising += Math.sign(rise);
-      slopes.push(rise / elapsed);
-    }
-  }
+  const slope = theilSenSlope(
+    points.map(({ atMillis }) => atMillis),
+    points.map(({ value }) => value),
+  );
+  if (slope === null) return null;
   const [first, middle, last] = cut(points, 3).map((third) => median(third.map(({ value }) => value)));
-  const tau = rising / slopes.length;
   return {
-    perHour: median(slopes) * 3_600_000,
+    perHour: slope * 3_600_000,
     first,
     last,
     hours,
     points: life.length,
-    steady: first < middle && last - middle >= leastLastShare * (last - first) && tau >= leastTau,
+    steady: first < middle && last - middle >= leastLastShare * (last - first) && kendallTau(points) >= leastTau,
   };
+}
+
+/** Pairs that rise without those that fall, by all. */
+function kendallTau(points: readonly LevelPoint[]): number {
+  let rising = 0;
+  for (let j = 1; j < points.length; j++) {
+    for (let i = 0; i < j; i++) rising += Math.sign(points[j].value - points[i].value);
+  }
+  return rising / ((points.length * (points.length - 1)) / 2);
 }
 
 /** Into so many parts of nearly the same number of points; there are at least as many points. */

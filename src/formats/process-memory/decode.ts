@@ -64,6 +64,14 @@ export function sniffProcessMemory(_: Uint8Array, text: string): boolean {
   return sections === null ? kindOfFile(lines) !== null : sections.some((section) => kindOfSection(section) !== null);
 }
 
+/**
+ * Whether the name of a file, with or without folders, says that it is one of those that are read here, also where its
+ * content does not tell: a number alone, or chosen lines of /proc/PID/status.
+ */
+export function isProcessMemoryFile(path: string): boolean {
+  return isCgroupFile(fileName(path)) || ofProcess.test(path);
+}
+
 type FileKind = 'proc-status' | 'smaps-rollup' | 'ps' | { readonly cgroupFile: string };
 
 function readText(
@@ -124,12 +132,14 @@ function readPs(lines: readonly string[], tally: Tally): ProcessReadings[] {
   return readPsTable(lines[header], lines.slice(header + 1), tally);
 }
 
+const ofProcess = /(?:^|\/)(?:\d{1,10}|self)\/(status|smaps_rollup)$/;
+
 function kindOfSection({ path, lines }: Section): FileKind | null {
   const name = fileName(path);
   if (isCgroupFile(name)) return { cgroupFile: name };
   // Lines of it may have been chosen: `grep Vm /proc/1/status`.
-  const ofProcess = /(?:^|\/)(?:\d{1,10}|self)\/(status|smaps_rollup)$/.exec(path);
-  if (ofProcess !== null) return ofProcess[1] === 'status' ? 'proc-status' : 'smaps-rollup';
+  const file = ofProcess.exec(path);
+  if (file !== null) return file[1] === 'status' ? 'proc-status' : 'smaps-rollup';
   return kindOfFile(lines);
 }
 

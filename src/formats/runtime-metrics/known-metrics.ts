@@ -128,5 +128,5 @@ export function metricUnit(name: string): string {
 
 /** Whether a text is a name of the form `/path/of-metric:unit` (Go runtime/metrics, Description.Name). */
 export function isMetricName(text: string, longest: number): boolean {
-  return text.length <= longest && /^(?:\/[A-Za-z0-9_.-]+)+:[A-Za-z0-9*/_-]+$/.test(text);
+  return text.length <= longest && /^(?:\/[A-Za-z0-9_.-]+)+:[A-Za-z*][A-Za-z0-9*/_-]*$/.test(text);
 }

@@ -33,9 +33,12 @@ export function decodeRuntimeMetricsText(
   return sink.documents();
 }
 
-/** Whether a text has a line with a runtime metric and a number. */
+/**
+ * Whether a text has a line with a runtime metric and a number. The metric is of a family that Go 1.16 to 1.27 has: many a
+ * line of a log has something of this form, `/srv/main.go:11`, `/v1/items/id:x 200`.
+ */
 export function sniffRuntimeMetricsText(_: Uint8Array, text: string): boolean {
-  return /^(?:[^\n"{[]{0,40}[ \t])?(?:\/[A-Za-z0-9_.-]+){2,16}:[A-Za-z0-9*/_-]+(?:[ \t]*[:=])?[ \t]*[-+0-9NI]/m.test(
+  return /^(?:[^\n"{[]{0,40}[ \t])?\/(?:cgo|cpu|gc|godebug|memory|sched|sync)(?:\/[A-Za-z0-9_.-]+){1,16}:[A-Za-z][A-Za-z0-9*/_-]*(?:[ \t]*[:=][ \t]*|[ \t]+)[-+0-9NI]/m.test(
     text.slice(0, 4096),
   );
 }

@@ -9,6 +9,8 @@ export interface Declared {
   readonly declaredKind: Kind | null;
   /** Whether the values are deltas; null: the artefact tells. */
   readonly declaredDelta: boolean | null;
+  /** What the sender calls the file, with or without folders; it counts only where the bytes alone cannot be told. */
+  readonly name: string | null;
   /** About when it was captured, Unix nanoseconds: the given time, else the receipt. Gives times without a year theirs. */
   readonly aroundNanos: bigint;
 }

@@ -21,10 +21,8 @@ export function dumpParts(dumps: GoroutineDumps, format: Format, budget: Budget)
     const { stacks, totals, losses, remarks } = stackFacts(stackProfileOfDump(dumps, dump, budget));
     const rows = rowsOfDump(dumps, dump);
     const counted = new Map(countStates(rows).map(({ state, count }) => [state, count]));
-    for (const { state, count } of dump.folded) {
-      const name = dumps.states[state];
-      counted.set(name, (counted.get(name) ?? 0) + count);
-    }
+    const folded = dump.folded.map(({ state, count }) => ({ state: dumps.states[state], count }));
+    for (const { state, count } of folded) counted.set(state, (counted.get(state) ?? 0) + count);
     return {
       kind: 'goroutine-dump',
       capturedAtNanos: dump.atNanos,
@@ -33,7 +31,7 @@ export function dumpParts(dumps: GoroutineDumps, format: Format, budget: Budget)
       stacks,
       totals,
       series: [stateSeries(counted, dump.atNanos)],
-      content: goroutineContent(rows, dump),
+      content: goroutineContent(rows, { crash: dump.crash, folded }),
       details: {
         format,
         counts: { goroutines: Number(totals[0]), stacks: rows.stacks.length, lines: dump.endLine - dump.startLine + 1 },

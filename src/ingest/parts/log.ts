@@ -20,7 +20,7 @@ import { dumpParts } from './goroutines.js';
 export function logParts(text: Uint8Array, { aroundNanos }: Declared, budget: Budget): ParsedPart[] {
   const dumps = new GoroutineDumpReader();
   const reader = new GoLogReader({ others: dumps, capturedAtNanos: aroundNanos });
-  reader.push(text);
+  reader.push(text.subarray(startsWithMark(text) ? 3 : 0));
   const log = reader.end();
   const parts: ParsedPart[] = [];
   if (log.gctrace !== null) {
@@ -101,6 +101,11 @@ function seriesPart(
       losses,
     },
   };
+}
+
+/** Whether a byte order mark stands before the text, where it would hide what its first line is. */
+function startsWithMark(text: Uint8Array): boolean {
+  return text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf;
 }
 
 /** Columns and maps as JSON has them. */

@@ -1,5 +1,5 @@
 import { pauseDistribution } from '../../analysis/pauses.js';
-import { joinTables, momentTable, type SeriesTable } from '../../analysis/series-table.js';
+import { momentsTable } from '../../analysis/series-table.js';
 import type { Damage } from '../../formats/damage.js';
 import type { Format } from '../../formats/detect.js';
 import type { Kind } from '../../formats/kind.js';
@@ -38,26 +38,17 @@ interface NumbersPart {
 export function numbersPart({ kind, format, source, moments, damage, ...rest }: NumbersPart): ParsedPart {
   const losses = [...(rest.losses ?? []), ...damageNotes(damage ?? null)];
   const last = moments[moments.length - 1];
-  const known = moments.filter(({ atUnixNanos }) => atUnixNanos !== null);
-  let table: SeriesTable;
-  if (last.atUnixNanos === null) {
-    table = momentTable(0n, last.readings);
-    if (moments.length > 1) {
-      const detail = 'snapshots of which nothing says when they were made; the last is of the capture';
-      losses.push({ code: 'unknown-time', count: moments.length - 1, detail });
-    }
-  } else {
-    table = joinTables(known.map(({ atUnixNanos, readings }) => momentTable(atUnixNanos!, readings)));
-    const unknown = moments.length - known.length;
-    if (unknown > 0) {
-      losses.push({
-        code: 'unknown-time',
-        count: unknown,
-        detail: 'snapshots of which nothing says when they were made',
-      });
-    }
+  const isTimed = last.atUnixNanos !== null;
+  const known = isTimed
+    ? moments.flatMap(({ atUnixNanos, readings }) => (atUnixNanos === null ? [] : [{ atNanos: atUnixNanos, readings }]))
+    : [{ atNanos: 0n, readings: last.readings }];
+  const { table, namesLeftOut } = momentsTable(known);
+  if (namesLeftOut > 0) losses.push(leftOut(namesLeftOut, 'names for which one table has no room'));
+  if (moments.length > known.length) {
+    const detail = `snapshots of which nothing says when they were made${isTimed ? '' : '; the last is of the capture'}`;
+    losses.push({ code: 'unknown-time', count: moments.length - known.length, detail });
   }
-  const anchor: ParsedSeries['anchor'] = last.atUnixNanos === null ? 'capture' : 'time';
+  const anchor: ParsedSeries['anchor'] = isTimed ? 'time' : 'capture';
   return {
     kind,
     capturedAtNanos: last.atUnixNanos,
