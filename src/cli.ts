@@ -132,6 +132,24 @@ withRange(program.command('trends <service>').description('how a total, or one f
     (await import('./cli/trends.js')).printTrend(server(), service, options, terminal),
   );
 
+withMoments(program.command('runtime <service|file...>').description('memory, collections, scheduler over time'))
+  .addOption(new Option('--stat <stat>', 'of each step').choices(['mean', 'last', 'max']))
+  .addOption(new Option('--by <what>', 'a line each').choices(['instance']))
+  .option('--step <duration>', 'such as 1m, 1h, 1d')
+  .action(async (targets, options) =>
+    (await import('./cli/runtime.js')).printRuntime(server, targets, options, terminal),
+  );
+
+withMoments(
+  program.command('findings <service|file...>').description('what an engineer should look at, with its numbers'),
+).action(async (targets, options) =>
+  (await import('./cli/runtime.js')).printFindings(server, targets, options, terminal),
+);
+
+withMoments(program.command('verdict <service|file|folder...>').description('why the memory grows')).action(
+  async (targets, options) => (await import('./cli/runtime.js')).printVerdict(server, targets, options, terminal),
+);
+
 const keys = program.command('keys').description('API keys of the tenant');
 keys
   .command('list', { isDefault: true })
@@ -196,6 +214,14 @@ function withStacks(command: Command, json = true): Command {
     .option('--hide <regexp>', 'leave matching frames out')
     .option('--show <regexp>', 'leave all other frames out');
   return json ? command.option('--json', 'print JSON') : command;
+}
+
+function withMoments(command: Command): Command {
+  return command
+    .option('--from <time>', 'of a service: such as -1h, 2026-11-23T15:00:00Z')
+    .option('--to <time>', 'of a service: such as now')
+    .option('--instance <name>', 'of a service: one pod or host')
+    .option('--json', 'print JSON');
 }
 
 function withRange(command: Command): Command {

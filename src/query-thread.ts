@@ -81,7 +81,11 @@ async function answerWith(
     case 'trend':
       return asJson(await trends.ofService(tenantId, request));
     case 'runtime':
-      return asJson(await runtime.timeline(tenantId, request));
+    case 'runtime-gc-cycle':
+    case 'runtime-gc-comparison':
+    case 'runtime-findings':
+    case 'runtime-verdict':
+      return asJson(await runtime.answer(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
     case 'goroutines':

@@ -235,10 +235,10 @@ export const runtimeSeries: readonly RuntimeSeries[] = [
     prometheus: inPrometheus(cpuAvailable, true),
   }),
   // Goroutines that wait for a P: in the global queue, in those of all Ps together, in the longest of them.
-  series('run_queue', 'count', 'gauge', { schedtrace: ['runqueue', 'runQueue'] }),
-  series('local_run_queues', 'count', 'gauge', { schedtrace: ['localQueued', 'localRunQueueTotal'] }),
-  series('longest_local_run_queue', 'count', 'gauge', { schedtrace: ['localLongest', 'localRunQueueMax'] }),
-  series('idle_processors', 'count', 'gauge', { schedtrace: ['idleprocs', 'idleProcs'] }),
+  series('run_queue', 'count', 'gauge', { schedtrace: 'runqueue' }),
+  series('local_run_queues', 'count', 'gauge', { schedtrace: 'localQueued' }),
+  series('longest_local_run_queue', 'count', 'gauge', { schedtrace: 'localLongest' }),
+  series('idle_processors', 'count', 'gauge', { schedtrace: 'idleprocs' }),
   series('cpu_total', 'nanoseconds', 'counter', { prometheus: 'process_cpu_seconds_total' }),
   series('open_fds', 'count', 'gauge', { prometheus: 'process_open_fds' }),
 ];

@@ -37,20 +37,19 @@ export async function loadRuntime(
   return runtimeWindow(sources, fromMillis, toMillis);
 }
 
-/** Builds that were first heard of inside the range, though others were heard of just before it, or earlier in it. */
+/** Builds that were first heard of inside the range, but for the first one of the service. */
 export async function appearedBuilds(
   tx: Tx,
   tenantId: TenantId,
   { serviceId, fromMillis, toMillis }: RuntimeRange,
 ): Promise<{ atMillis: number; build: string }[]> {
-  const rows = await tx.query<{ name: string; first_at: Date }[]>(
-    `select concat_ws(' ', nullif(b.version, ''), nullif(b.git_sha, ''), nullif(b.ci_build, '')) as name, c.first_at
-       from (select build_id, min(first_at) as first_at from series_chunk
-              where tenant_id = $1 and service_id = $2 and first_at >= $3 and first_at < $4 and build_id is not null
-              group by build_id) c
-       join build b on b.tenant_id = $1 and b.service_id = $2 and b.build_id = c.build_id
-      order by c.first_at, name`,
-    [tenantId, serviceId, new Date(Math.max(0, fromMillis - marginMillis)), new Date(toMillis)],
+  const rows = await tx.query<{ name: string; first_seen: Date }[]>(
+    `select concat_ws(' ', nullif(version, ''), nullif(git_sha, ''), nullif(ci_build, '')) as name, first_seen
+       from build b
+      where tenant_id = $1 and service_id = $2 and first_seen >= $3 and first_seen < $4
+        and exists (select from build o where o.tenant_id = $1 and o.service_id = $2 and o.first_seen < b.first_seen)
+      order by first_seen, name`,
+    [tenantId, serviceId, new Date(fromMillis), new Date(toMillis)],
   );
-  return rows.slice(1).map(({ name, first_at }) => ({ atMillis: first_at.getTime(), build: name }));
+  return rows.map(({ name, first_seen }) => ({ atMillis: first_seen.getTime(), build: name }));
 }

@@ -18,4 +18,24 @@ export interface TimelineRequest extends RuntimeRange {
   readonly by?: 'instance';
 }
 
-export type RuntimeRequest = TimelineRequest;
+/** One collection by its number, wherever it is in the range. */
+export interface GcCycleRequest extends RuntimeRange {
+  readonly op: 'runtime-gc-cycle';
+  readonly number: number;
+}
+
+export interface GcComparisonRequest {
+  readonly op: 'runtime-gc-comparison';
+  readonly base: RuntimeRange;
+  readonly target: RuntimeRange;
+}
+
+export interface FindingsRequest extends RuntimeRange {
+  readonly op: 'runtime-findings';
+}
+
+export interface VerdictRequest extends RuntimeRange {
+  readonly op: 'runtime-verdict';
+}
+
+export type RuntimeRequest = TimelineRequest | GcCycleRequest | GcComparisonRequest | FindingsRequest | VerdictRequest;

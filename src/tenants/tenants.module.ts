@@ -12,13 +12,15 @@ import { RouteAccessCheck } from './route-access.js';
 import { ServiceRegistry } from './services.js';
 import { TeamsController } from './teams.controller.js';
 import { Teams } from './teams.js';
+import { ThresholdsController } from './thresholds.controller.js';
+import { TenantThresholds } from './thresholds.js';
 import { TenantsController } from './tenants.controller.js';
 import { Tenants } from './tenants.js';
 
 /** Who may do what, and how much of it. Importing this module puts the access guard before every route of the process. */
 @Module({
   imports: [DiscoveryModule],
-  controllers: [KeysController, LimitsController, TeamsController, TenantsController],
+  controllers: [KeysController, LimitsController, TeamsController, TenantsController, ThresholdsController],
   providers: [
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: Cursors, inject: [CONFIG], useFactory: (config: Config) => new Cursors(config.secret) },
@@ -30,6 +32,7 @@ import { Tenants } from './tenants.js';
     Teams,
     TenantLimits,
     Tenants,
+    TenantThresholds,
   ],
   exports: [Cursors, DoorLimits, KeyAuthentication, RouteAccessCheck, ServiceRegistry, TenantLimits],
 })

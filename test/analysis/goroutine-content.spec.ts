@@ -22,7 +22,7 @@ describe('the content of a dump', () => {
     const found = decodeGoroutineDumps(bytes);
     for (const dump of found.dumps) {
       const rows = rowsOfDump(found, dump);
-      const again = rowsOfContent(throughJson(goroutineContent(rows, dump)));
+      const again = rowsOfContent(throughJson(goroutineContent(rows, { crash: dump.crash, folded: [] })));
       expect(withLabels(again)).toEqual(withLabels(rows));
     }
   });
@@ -32,7 +32,9 @@ describe('the content of a dump', () => {
     const one = `goroutine 18446744073709551615 [select, 3 minutes]:\n${stack}goroutine 5 [select]:\n${stack}`;
     const other = `goroutine 5 [running]:\nlabels: {"k":"v"}\n${stack}`;
     const found = decodeGoroutineDumps(new TextEncoder().encode(`${one}SIGQUIT: quit\n\n${other}`));
-    const contents = found.dumps.map((dump) => goroutineContent(rowsOfDump(found, dump), dump));
+    const contents = found.dumps.map((dump) =>
+      goroutineContent(rowsOfDump(found, dump), { crash: dump.crash, folded: [] }),
+    );
     expect(contents[0]).toMatchObject({
       functions: ['main.wait'],
       files: ['/srv/main.go'],

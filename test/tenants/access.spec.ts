@@ -103,6 +103,8 @@ describe('every route', () => {
       'DELETE /api/v1/keys/:id': 'admin',
       'GET /api/v1/limits': 'ingest read ci admin',
       'PUT /api/v1/limits': 'operator',
+      'GET /api/v1/thresholds': 'read ci admin',
+      'PUT /api/v1/thresholds': 'admin',
       'GET /api/v1/tenants/:tenant/limits': 'operator',
       'PUT /api/v1/tenants/:tenant/limits': 'operator',
       'POST /api/v1/teams': 'admin',

@@ -11,7 +11,8 @@ import {
   type Stat,
 } from '../timeline-buckets.js';
 import { longestHoldMillis } from '../timeline.js';
-import type { GcCycle } from './gc-cycles.js';
+import { nearestRank } from '../weighted.js';
+import { type GcCycle, weightedPauses } from './log-rows.js';
 import type { InstanceRuntime, ProcessSeries, RuntimeWindow } from './runtime-window.js';
 import { asNumber, scaled } from './scaled.js';
 
@@ -279,12 +280,12 @@ function cycleSpans(
 ): { cpu: GrowthSpan[]; assist: GrowthSpan[]; capacity: GrowthSpan[] } | null {
   const spans = { cpu: [] as GrowthSpan[], assist: [] as GrowthSpan[], capacity: [] as GrowthSpan[] };
   for (let i = 1; i < cycles.length; i++) {
-    const { atMillis, number, cpuNanos, assistCpuNanos, processors } = cycles[i];
+    const { atMillis, number, count, cpuNanos, assistCpuNanos, processors } = cycles[i];
     const before = cycles[i - 1];
     const elapsed = atMillis - before.atMillis;
     if (elapsed <= 0 || elapsed > longestHoldMillis || cpuNanos === null || processors === null) continue;
     // A lower number is another process; what lies between two numbers is not in the log.
-    if (number !== null && before.number !== null && number !== before.number + 1) continue;
+    if (number !== null && before.number !== null && number !== before.number + count) continue;
     const span = (amount: number): GrowthSpan => ({
       startMillis: before.atMillis,
       endMillis: atMillis,
@@ -338,7 +339,7 @@ function pauseLines(instances: readonly InstanceRuntime[], { edges }: StepOption
       basis: 'cycles',
       points: steps.map(({ step, pauses }) => ({
         atMillis: edges[step],
-        value: BigInt(Math.round(pauses[Math.ceil(q * pauses.length) - 1])),
+        value: BigInt(Math.round(nearestRank(pauses, q))),
         coveredMillis: edges[step + 1] - edges[step],
         perSecond: null,
       })),
@@ -356,23 +357,22 @@ function pauseLines(instances: readonly InstanceRuntime[], { edges }: StepOption
   });
 }
 
-/** Steps with cycles in them, and their pauses in ascending order. */
+/** Steps with cycles in them, and their pauses. */
 function pausesByStep(
   cycles: readonly GcCycle[],
   edges: readonly number[],
-): { readonly step: number; readonly pauses: number[] }[] {
-  const steps: { readonly step: number; readonly pauses: number[] }[] = [];
+): { readonly step: number; readonly pauses: ReturnType<typeof weightedPauses> }[] {
+  const steps: { readonly step: number; readonly cycles: GcCycle[] }[] = [];
   let step = 0;
-  for (const { atMillis, pauseNanos } of cycles) {
-    if (atMillis < edges[0]) continue;
-    while (step < edges.length - 1 && atMillis >= edges[step + 1]) step++;
+  for (const cycle of cycles) {
+    if (cycle.atMillis < edges[0]) continue;
+    while (step < edges.length - 1 && cycle.atMillis >= edges[step + 1]) step++;
     if (step >= edges.length - 1) break;
     const current = steps.at(-1);
-    if (current?.step === step) current.pauses.push(pauseNanos);
-    else steps.push({ step, pauses: [pauseNanos] });
+    if (current?.step === step) current.cycles.push(cycle);
+    else steps.push({ step, cycles: [cycle] });
   }
-  for (const { pauses } of steps) pauses.sort((a, b) => a - b);
-  return steps;
+  return steps.map((one) => ({ step: one.step, pauses: weightedPauses(one.cycles) }));
 }
 
 function stateLines(instances: readonly InstanceRuntime[], options: StepOptions): Line[] {

@@ -9,8 +9,8 @@ import {
 } from '../runtime-series.js';
 import type { SeriesColumn, SeriesTable } from '../series-table.js';
 import { holdEnds } from '../timeline.js';
-import { type GcCycle, gcCyclesOf } from './gc-cycles.js';
-import { scaled } from './scaled.js';
+import { type GcCycle, gcCyclesOf, type SchedulerSample, schedulerSamplesOf } from './log-rows.js';
+import { isMeasurable, scaled } from './scaled.js';
 
 /** What one instance said through one source: a row of what the catalogue's `readSeries` gives. */
 export interface RuntimeSource {
@@ -38,6 +38,7 @@ export interface InstanceRuntime {
   /** Goroutines by state. */
   readonly states: ReadonlyMap<string, ProcessSeries>;
   readonly cycles: readonly GcCycle[];
+  readonly schedulerSamples: readonly SchedulerSample[];
 }
 
 /** A process, as far as it was heard of. */
@@ -74,11 +75,12 @@ const preference = [
   'memstats',
   'expvar',
   'prometheus',
+  'goroutine-states',
   'process-memory',
   'gcstats',
   'schedtrace',
   'gctrace',
-] as const satisfies readonly ReadingSource[];
+];
 /** A source that covers this share of what the best one covers is not worse than it. */
 const asGood = 0.9;
 
@@ -131,8 +133,8 @@ function instanceOf(
   const { lifetimes, lifetimeOf } = cutIntoLifetimes(read);
   const candidates = new Map<string, ProcessSeries[]>();
   const states = new Map<string, ProcessSeries>();
-  for (const [index, { source, columns }] of read.entries()) {
-    for (const [name, column] of columns) {
+  for (const [index, { source, columns, states: counted }] of read.entries()) {
+    const seriesOf = (name: string, column: ReadColumn): ProcessSeries => {
       const points = distinct(
         column.rows.map((row, i) => ({
           atMillis: read[index].atMillis[row],
@@ -140,9 +142,11 @@ function instanceOf(
           lifetime: lifetimeOf[index][row],
         })),
       );
-      const series = { name, unit: column.unit, type: column.type, source, points };
-      if (source === goroutineStates && name !== 'goroutines') states.set(name, series);
-      else candidates.set(name, [...(candidates.get(name) ?? []), series]);
+      return { name, unit: column.unit, type: column.type, source, points };
+    };
+    for (const [state, column] of counted) states.set(state, seriesOf(state, column));
+    for (const [name, column] of columns) {
+      candidates.set(name, [...(candidates.get(name) ?? []), seriesOf(name, column)]);
     }
   }
   const series = new Map<string, ProcessSeries>();
@@ -151,6 +155,7 @@ function instanceOf(
     if (best !== null) series.set(name, best);
   }
   const cycles = ordered.flatMap(({ source, table }) => (source === 'gctrace' ? gcCyclesOf(table) : []));
+  const samples = ordered.flatMap(({ source, table }) => (source === 'schedtrace' ? schedulerSamplesOf(table) : []));
   return {
     instance,
     sources: ordered.map(({ source }) => source),
@@ -158,6 +163,7 @@ function instanceOf(
     series,
     states,
     cycles: cycles.sort((a, b) => a.atMillis - b.atMillis),
+    schedulerSamples: samples.sort((a, b) => a.atMillis - b.atMillis),
   };
 }
 
@@ -165,6 +171,8 @@ interface ReadTable {
   readonly source: string;
   readonly atMillis: Float64Array;
   readonly columns: ReadonlyMap<string, ReadColumn>;
+  /** Of a source of goroutine states. */
+  readonly states: ReadonlyMap<string, ReadColumn>;
   readonly startNanos: readonly (bigint | null)[] | null;
 }
 
@@ -185,7 +193,7 @@ const startTime = 'process_start_time_seconds';
 
 function readTable(source: string, table: SeriesTable): ReadTable {
   const atMillis = Float64Array.from(table.atNanos, (at) => Number(at / 1_000_000n));
-  if (source === goroutineStates) return { source, atMillis, columns: readStates(table), startNanos: null };
+  if (source === goroutineStates) return { source, atMillis, ...readStates(table), startNanos: null };
   const known = source as ReadingSource;
   // One object per column, whose value is that of the row which is being read: NaN, which is no number, where it has none.
   const cells = table.columns.map((column): Cell => {
@@ -207,7 +215,7 @@ function readTable(source: string, table: SeriesTable): ReadTable {
     startNanos.push(nanosOf(start));
     for (const series of wanted) {
       const value = seriesValue(series, known, byName);
-      if (value === null) continue;
+      if (value === null || !isMeasurable(value)) continue;
       let column = columns.get(series.name);
       if (column === undefined) {
         columns.set(series.name, (column = { unit: series.unit, type: series.type, rows: [], values: [] }));
@@ -216,28 +224,33 @@ function readTable(source: string, table: SeriesTable): ReadTable {
       column.values.push(scaled(value, series.unit));
     }
   }
-  return { source, atMillis, columns, startNanos: start === undefined ? null : startNanos };
+  return { source, atMillis, columns, states: new Map(), startNanos: start === undefined ? null : startNanos };
 }
 
 function nanosOf(start: Reading | undefined): bigint | null {
   const seconds = Number(start?.value ?? NaN);
-  return Number.isFinite(seconds) ? BigInt(Math.round(seconds * 1000)) * 1_000_000n : null;
+  return isMeasurable(seconds) ? BigInt(Math.round(seconds * 1000)) * 1_000_000n : null;
 }
 
 /** A dump counts the goroutines of each state; in the moment of another dump a state without any is 0, not missing. */
-function readStates({ atNanos, columns }: SeriesTable): ReadonlyMap<string, ReadColumn> {
+function readStates({ atNanos, columns }: SeriesTable): Pick<ReadTable, 'columns' | 'states'> {
   const rows = Array.from(atNanos, (_, row) => row);
-  return new Map(
+  const states = new Map(
     columns.map(({ name, values, present }): [string, ReadColumn] => [
-      name === 'total' ? 'goroutines' : name,
+      name,
       {
         unit: 'count',
         type: 'gauge',
         rows,
-        values: rows.map((row) => (present?.[row] === 0 ? 0n : scaled(values[row], 'count'))),
+        values: rows.map((row) =>
+          present?.[row] === 0 || !isMeasurable(values[row]) ? 0n : scaled(values[row], 'count'),
+        ),
       },
     ]),
   );
+  const total = states.get('total');
+  states.delete('total');
+  return { columns: new Map(total === undefined ? [] : [['goroutines', total]]), states };
 }
 
 function cutIntoLifetimes(tables: readonly ReadTable[]): {
@@ -285,11 +298,10 @@ function bestOf(candidates: readonly ProcessSeries[], fromMillis: number, toMill
   const rated = candidates.map((series) => ({ series, covered: coveredMillis(series.points, fromMillis, toMillis) }));
   const most = Math.max(...rated.map(({ covered }) => covered));
   if (most === 0) return null;
-  const order: readonly string[] = preference;
   return rated
     .filter(({ covered }) => covered >= most * asGood)
     .map(({ series }) => series)
-    .sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source))[0];
+    .sort((a, b) => preference.indexOf(a.source) - preference.indexOf(b.source))[0];
 }
 
 /** In how much of [from, to) the values hold. */

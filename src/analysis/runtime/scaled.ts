@@ -8,7 +8,14 @@ function isFraction(unit: string): boolean {
   return unit === 'ratio' || unit === 'percent' || unit === 'per_minute';
 }
 
-/** The integer that a value is kept as. */
+/** Larger than anything that a process can count or hold: whoever says so is not believed. */
+const beyondMeasure = 2 ** 80;
+
+export function isMeasurable(value: bigint | number): boolean {
+  return value < beyondMeasure && value > -beyondMeasure;
+}
+
+/** The integer that a value is kept as, which is measurable. */
 export function scaled(value: bigint | number, unit: string): bigint {
   if (isFraction(unit)) return BigInt(Math.round(Number(value) * billion));
   return typeof value === 'bigint' ? value : BigInt(Math.round(value));
