@@ -368,6 +368,14 @@ describe('the goroutines of a service over time', () => {
     expect(both.total.values).toEqual([165, 175, 185, 795, 205, 215]);
   });
 
+  it('by state and by site are of one time, also where the sender knows it better than the profile', async () => {
+    const captured_at = at(40).toISOString();
+    await upload(app, fixture('go1.27/goroutine.pb.gz'), { service: 'later', instance: 'a', captured_at });
+    for (const by of ['state', 'site']) {
+      expect(await trend({ ...range, by }, 'later')).toMatchObject({ at: [captured_at], total: { values: [31] } });
+    }
+  });
+
   it('of a build are what its own snapshots held', async () => {
     const { groups, total } = await trend({ ...range, by: 'site', build: 'v2' });
     expect(total.values).toEqual([140, 150, 160]);

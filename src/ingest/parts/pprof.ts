@@ -17,7 +17,7 @@ function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, bud
   const kind = refusingKind(() => kindOf(profile, declaredKind ?? undefined));
   const { totals, losses, remarks, ...whole } = stackFacts(stackProfileOf(profile, budget));
   const capturedAtNanos = profile.timeNanos === 0n ? null : profile.timeNanos;
-  const { stacks, series } = goroutineFacts(kind, whole.stacks, capturedAtNanos);
+  const { stacks, series } = goroutineFacts(kind, whole.stacks);
   return {
     kind,
     capturedAtNanos,

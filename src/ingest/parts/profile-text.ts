@@ -24,7 +24,7 @@ export function profileTextParts(text: Uint8Array, declared: Declared, budget: B
 function partOf(decoded: ProfileText, kind: ProfileKind, { declaredDelta }: Declared, budget: Budget): ParsedPart {
   const { profile } = decoded;
   const { totals, losses, remarks, ...whole } = stackFacts(stacksOfText(decoded, budget));
-  const { stacks, series } = goroutineFacts(kind, whole.stacks, null);
+  const { stacks, series } = goroutineFacts(kind, whole.stacks);
   return {
     kind,
     capturedAtNanos: null,
