@@ -368,6 +368,29 @@ describe('the goroutines of a service over time', () => {
     expect(both.total.values).toEqual([165, 175, 185, 795, 205, 215]);
   });
 
+  it('by state and by site are of one time, also where the sender knows it better than the profile', async () => {
+    const captured_at = at(40).toISOString();
+    await upload(app, fixture('go1.27/goroutine.pb.gz'), { service: 'later', instance: 'a', captured_at });
+    for (const by of ['state', 'site']) {
+      expect(await trend({ ...range, by }, 'later')).toMatchObject({ at: [captured_at], total: { values: [31] } });
+    }
+  });
+
+  it('leave out what is a difference of two profiles', async () => {
+    const difference = buildProfile({
+      sampleTypes: ['goroutine/count'],
+      periodType: 'goroutine/count',
+      timeNanos: BigInt(at(10).getTime()) * 1_000_000n,
+      durationNanos: 30_000_000_000n,
+      samples: [{ stack: ['main.main', 'main.serve main.go:10', ...read], values: [-7] }],
+    });
+    const id = await upload(app, difference, { service: 'differences' });
+    for (const by of ['state', 'site']) {
+      expect(await trend({ ...range, by }, 'differences')).toMatchObject({ at: [], groups: [] });
+    }
+    expect((await get(`snapshots/${id}/goroutines`)).body).toMatchObject({ delta: true, rows: [{ count: -7 }] });
+  });
+
   it('of a build are what its own snapshots held', async () => {
     const { groups, total } = await trend({ ...range, by: 'site', build: 'v2' });
     expect(total.values).toEqual([140, 150, 160]);

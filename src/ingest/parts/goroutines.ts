@@ -48,16 +48,19 @@ export function dumpParts(dumps: GoroutineDumps, format: Format, budget: Budget)
   });
 }
 
-/** The stacks of a profile with the states that the frames of goroutines tell, and how many are in each. */
+/**
+ * The stacks of a profile with the states that the frames of goroutines tell, and how many are in each: at the time of the
+ * snapshot, which its sender may have said better than the profile does. A difference of two profiles counts none.
+ */
 export function goroutineFacts(
   kind: Kind,
   stacks: StackProfile,
-  atNanos: bigint | null,
+  delta: boolean,
 ): { readonly stacks: StackProfile; readonly series: readonly ParsedSeries[] } {
   if (kind !== 'goroutine' && kind !== 'goroutineleak') return { stacks, series: [] };
   const marked = withGoroutineStates(stacks);
-  if (kind === 'goroutineleak') return { stacks: marked, series: [] };
-  return { stacks: marked, series: [stateSeries(countsOf(rowsOfStacks(marked)), atNanos)] };
+  if (kind === 'goroutineleak' || delta) return { stacks: marked, series: [] };
+  return { stacks: marked, series: [stateSeries(countsOf(rowsOfStacks(marked)), null)] };
 }
 
 function countsOf(rows: GoroutineRows): ReadonlyMap<string, number> {

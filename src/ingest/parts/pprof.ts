@@ -17,11 +17,12 @@ function partOf(profile: Profile, { declaredKind, declaredDelta }: Declared, bud
   const kind = refusingKind(() => kindOf(profile, declaredKind ?? undefined));
   const { totals, losses, remarks, ...whole } = stackFacts(stackProfileOf(profile, budget));
   const capturedAtNanos = profile.timeNanos === 0n ? null : profile.timeNanos;
-  const { stacks, series } = goroutineFacts(kind, whole.stacks, capturedAtNanos);
+  const delta = declaredDelta ?? isDelta(profile, kind);
+  const { stacks, series } = goroutineFacts(kind, whole.stacks, delta);
   return {
     kind,
     capturedAtNanos,
-    delta: declaredDelta ?? isDelta(profile, kind),
+    delta,
     durationNanos: profile.durationNanos,
     stacks,
     totals,

@@ -30,11 +30,12 @@ export function profileTextParts(text: Uint8Array, declared: Declared, budget: B
 function partOf(decoded: ProfileText, kind: ProfileKind, { declaredDelta }: Declared, budget: Budget): ParsedPart {
   const { profile } = decoded;
   const { totals, losses, remarks, ...whole } = stackFacts(stacksOfText(decoded, budget));
-  const { stacks, series } = goroutineFacts(kind, whole.stacks, null);
+  const delta = declaredDelta ?? false;
+  const { stacks, series } = goroutineFacts(kind, whole.stacks, delta);
   return {
     kind,
     capturedAtNanos: null,
-    delta: declaredDelta ?? false,
+    delta,
     durationNanos: profile.durationNanos,
     stacks,
     totals,
