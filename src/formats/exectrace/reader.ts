@@ -18,7 +18,8 @@ const headerBytes = 16;
 /**
  * Reads an execution trace of Go 1.11 or later that comes in chunks of any size, and tells `sink` its events in order;
  * where the chunks are cut makes no difference. Of traces of Go 1.22 and later it holds one generation (about a second)
- * at a time. Older ones are gathered whole, and told at `end`: all of their events or, after a fault, none.
+ * at a time. Older ones are gathered whole, and told at `end`: all of their events or, after a fault, none; only that
+ * stacks are missing is said after the events.
  *
  * `push` and `end` throw FormatError, and nothing else: `unrecognized` for what is no such trace (with the version, if
  * it is a trace of another kind), `malformed`, `truncated`, `over-budget`. What was delivered before remains valid; the
@@ -127,7 +128,8 @@ export class TraceReader {
   #explained(error: FormatError): FormatError {
     if (error.fault === 'unrecognized') return error;
     if (this.#whole !== null) {
-      return new FormatError(error.fault, `${error.message}; ${onlyWhole}`, error.at, { cause: error });
+      const rest = this.generations === 0 ? 'traces of Go 1.21 and older can be read only whole' : 'the rest is usable';
+      return new FormatError(error.fault, `${error.message}; ${rest}`, error.at, { cause: error });
     }
     const usable =
       this.generations === 0
@@ -181,9 +183,13 @@ export class TraceReader {
       this.#lastTime = -1;
       this.#sync(0);
     }
-    convertEvents(trace, events, blocks, (event) => this.#emit(event));
+    const lostStacks = convertEvents(trace, events, blocks, (event) => this.#emit(event));
     this.generations = 1;
     this.#sync();
+    if (lostStacks > 0) {
+      const message = `the file ends before ${lostStacks} of the stacks of its events`;
+      throw new FormatError('truncated', message, { offset: headerBytes + size });
+    }
   }
 
   #deliverEvents(generation: Generation, frontier: Frontier): void {
@@ -250,8 +256,6 @@ export class TraceReader {
     return event;
   }
 }
-
-const onlyWhole = 'traces of Go 1.21 and older can be read only whole';
 
 /** Gathers a trace that cannot be read before all of it is there. */
 class WholeBytes {

@@ -11,6 +11,7 @@ import { stopReasons, stopReasonVersion, waitReasons, wireV1 } from './wire.js';
  *
  * @param blocks of each event, whether it begins a system call that blocks
  * @param emit takes an event; the object is used again. Times rise, but need not strictly
+ * @returns how many stacks are not there: they come last in a file, and go first when it is cut off
  * @throws FormatError `malformed` for an event that Go 1.11 and later do not write
  */
 export function convertEvents(
@@ -18,11 +19,14 @@ export function convertEvents(
   events: OrderedEvents,
   blocks: Uint8Array,
   emit: (event: TraceEvent) => void,
-): void {
-  new Conversion(trace, events, blocks, emit).run();
+): number {
+  const conversion = new Conversion(trace, events, blocks, emit);
+  conversion.run();
+  return conversion.lostStacks.size;
 }
 
 class Conversion {
+  readonly lostStacks = new Set<number>();
   readonly #event = new TraceEvent();
   readonly #reader: EventReader;
   /** The thread that a P is on. */
@@ -173,7 +177,7 @@ class Conversion {
     event.subject = goroutine;
     event.from = goState.notExist;
     event.to = goState.runnable;
-    event.subjectStack = this.trace.stackIndex(start);
+    event.subjectStack = this.#stack(start);
     this.emit(event);
   }
 
@@ -295,6 +299,13 @@ class Conversion {
     return this.trace.stringIndex(id);
   }
 
+  #stack(id: number): number {
+    const index = this.trace.stackIndex(id);
+    if (index >= 0) return index;
+    this.lostStacks.add(id);
+    return 0;
+  }
+
   /** An event in the context and with the stack of the one that is being converted. */
   #begin(kind: number): TraceEvent {
     const event = this.#event;
@@ -309,7 +320,7 @@ class Conversion {
     event.what = 0;
     event.text = 0;
     event.text2 = 0;
-    event.stack = this.trace.stackIndex(this.#reader.stack);
+    event.stack = this.#stack(this.#reader.stack);
     event.subjectStack = 0;
     event.value = 0;
     event.value2 = 0;

@@ -47,7 +47,7 @@ export class StackTable {
     while (first + depth > this.#frames.length) this.#frames = grown(this.#frames);
     for (let i = 0; i < depth; i++) this.#frames[first + i] = this.#frame(reader);
     if (reader.position !== reader.end) throw events.malformed('a stack has more numbers than its frames need');
-    if (id === 0 || depth === 0) return;
+    if (id === 0) return;
     const number = this.ids.add(id) || this.ids.get(id);
     if (number > limits.stacks) throw overBudget('stacks', number, limits.stacks, reader.offset);
     if (number >= this.#start.length) {

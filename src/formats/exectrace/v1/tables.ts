@@ -77,9 +77,11 @@ export class WholeTrace implements TraceGeneration {
     return this.indexOf(decoder.decode(bytes.data.subarray(dataStart, dataEnd)));
   }
 
-  /** Index of the stack with this id; 0 also for one that the file does not have: stacks come last and may be cut off. */
+  /** Index of the stack with this id, 0 if it has no frames; -1 if there is none. */
   stackIndex(id: number): number {
-    return Math.max(0, this.stackTable.ids.get(id));
+    const index = this.stackTable.ids.get(id);
+    const { start } = this.stacks;
+    return index > 0 && start[index] === start[index + 1] ? 0 : index;
   }
 }
 
