@@ -157,11 +157,13 @@ describe('every execution trace', () => {
     const bytes = traceBytes(name);
     const { lines } = transcribe([bytes]);
     const kinds = (list: readonly string[]): string[] => list.map((line) => line.split(' ', 2).join(' '));
+    // Numbers of strings and stacks may differ.
+    const words = (list: readonly string[]): string[] => list.map((line) => line.slice(line.indexOf('|')));
     let [none, all] = [0, 0];
     for (let end = bytes.length - 1; end >= 16; end -= end > bytes.length - 300 ? 3 : 1499) {
       const part = transcribe([bytes.subarray(0, end)]);
       // Whose stacks are all there has lost nothing that its events need.
-      if (part.fault === null) expect(part.lines).toEqual(lines);
+      if (part.fault === null) expect(words(part.lines)).toEqual(words(lines));
       else expect(part.fault).toMatchObject({ fault: 'truncated' });
       if (part.lines.length === 0) none++;
       else all++;

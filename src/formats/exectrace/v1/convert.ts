@@ -302,7 +302,7 @@ class Conversion {
   #stack(id: number): number {
     const index = this.trace.stackIndex(id);
     if (index >= 0) return index;
-    this.lostStacks.add(id);
+    if (this.lostStacks.size < this.trace.limits.stacks) this.lostStacks.add(id);
     return 0;
   }
 

@@ -40,6 +40,8 @@ export class StackTable {
     const reader = this.#reader;
     reader.enter(this.data, events.dataStart, events.dataEnd, this.offset + events.dataStart);
     const id = reader.varint();
+    // 0 stands for no stack, and Go does not write it.
+    if (id === 0) return;
     const depth = reader.varint();
     if (depth < 0 || depth > wireV1Limits.stackFrames) throw events.malformed('a stack has more than 1000 frames');
     const first = this.#size;
@@ -47,7 +49,6 @@ export class StackTable {
     while (first + depth > this.#frames.length) this.#frames = grown(this.#frames);
     for (let i = 0; i < depth; i++) this.#frames[first + i] = this.#frame(reader);
     if (reader.position !== reader.end) throw events.malformed('a stack has more numbers than its frames need');
-    if (id === 0) return;
     const number = this.ids.add(id) || this.ids.get(id);
     if (number > limits.stacks) throw overBudget('stacks', number, limits.stacks, reader.offset);
     if (number >= this.#start.length) {

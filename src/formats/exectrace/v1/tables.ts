@@ -143,6 +143,9 @@ export function readTables(
         throw reader.malformed('the frequency of the clock makes no sense');
     } else if (type === wireV1.timerGoroutine) {
       timerGoroutines.add(reader.argument0);
+      if (timerGoroutines.size > limits.wholeTraceGoroutines) {
+        throw overBudget('wholeTraceGoroutines', timerGoroutines.size, limits.wholeTraceGoroutines, offset + start);
+      }
     } else {
       if (++events > limits.wholeTraceEvents) {
         throw overBudget('wholeTraceEvents', events, limits.wholeTraceEvents, offset + start);
