@@ -309,21 +309,8 @@ class Conversion {
   /** An event in the context and with the stack of the one that is being converted. */
   #begin(kind: number): TraceEvent {
     const event = this.#event;
-    event.kind = kind;
-    event.time = this.#time;
-    event.thread = this.#threads.get(this.#proc) ?? none;
-    event.proc = this.#proc;
-    event.goroutine = this.#goroutine;
-    event.subject = 0;
-    event.from = 0;
-    event.to = 0;
-    event.what = 0;
-    event.text = 0;
-    event.text2 = 0;
+    event.begin(kind, this.#time, this.#threads.get(this.#proc) ?? none, this.#proc, this.#goroutine);
     event.stack = this.#stack(this.#reader.stack);
-    event.subjectStack = 0;
-    event.value = 0;
-    event.value2 = 0;
     return event;
   }
 }
