@@ -66,7 +66,7 @@ function inGoWords(event: TraceEvent, generation: TraceGeneration | null): strin
 const traces = goldenTraces().filter(({ path }) => !path.includes('conformance') && !path.includes('net-http'));
 
 describeWithTraceTool('against go tool trace', () => {
-  it.each(traces.slice(0, 6))('the delay profiles of $name are those of -pprof', ({ path }) => {
+  it.each(traces.slice(0, 9))('the delay profiles of $name are those of -pprof', ({ path }) => {
     const summarizer = new TraceSummarizer();
     const reader = new TraceReader(summarizer);
     reader.push(readFileSync(path));
@@ -78,7 +78,7 @@ describeWithTraceTool('against go tool trace', () => {
     }
   });
 
-  it.each(traces.slice(0, 6))(
+  it.each(traces.slice(0, 9))(
     'the events of $name are those of -d=parsed, with their contexts and times',
     ({ path }) => {
       const theirs = eventsByGo(path);

@@ -75,6 +75,15 @@ describe('tidemark trace', () => {
     expect(text).toMatch(/Started: the trace does not say/);
   });
 
+  it('reads a trace of Go 1.15, and says when it is cut off', async () => {
+    const bytes = traceBytes('go1.15-mixed.trace');
+    const whole = await run(file('v1.trace', bytes));
+    expect(whole.failure).toBeNull();
+    expect(whole.text).toMatch(/format go 1\.11: 3515 events in 1 generations/);
+    const cut = await run(file('cut.trace', bytes.subarray(0, bytes.length - 4000)));
+    expect(cut.failure?.message ?? '').toMatch(/truncated/);
+  });
+
   it('shows what led to the longest block of a goroutine', async () => {
     const { text } = await run(busy, { goroutine: '1', window: '5ms' });
     expect(text).toMatch(/^Goroutine 1 main\.main, from /);
@@ -114,7 +123,7 @@ describe('tidemark trace', () => {
       new TextEncoder().encode('<html><body>404</body></html>'),
       /unrecognized: this is no Go execution trace/,
     ],
-    ['an old trace', new TextEncoder().encode('go 1.21 trace\0\0\0'), /unrecognized: .*format go 1\.21/],
+    ['an old trace', new TextEncoder().encode('go 1.10 trace\0\0\0'), /unrecognized: .*format go 1\.10/],
     ['an empty file', new Uint8Array(0), /unrecognized/],
   ])('refuses %s', async (name, bytes, message) => {
     const { failure, text } = await run(file(name, bytes));

@@ -11,6 +11,7 @@ import { FormatError } from '../../src/formats/format-error.js';
 import { TraceSummarizer } from '../../src/analysis/trace/summarizer.js';
 import { TraceWindow } from '../../src/analysis/trace/window.js';
 import { event, TraceBuilder } from '../builders/trace-builder.js';
+import { eventV1, TraceV1Builder } from '../builders/trace-v1-builder.js';
 import { traceBytes } from './trace-fixtures.js';
 
 /** Takes down every event with its strings and stacks, and asks each of them to be there. */
@@ -65,10 +66,11 @@ function cutUp(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   return places.slice(1).map((end, i) => bytes.subarray(places[i], end));
 }
 
+const whole = ['go1.15-mixed.trace', 'go1.19-mixed.trace'];
 const small = ['go1.23-coroutines.trace', 'go1.26-coroutines.trace', 'go1.26-allocfree.trace'];
 
 describe('every execution trace', () => {
-  it.each([...small, 'go1.26-cpusamples.trace'])('reads the same however %s is cut into chunks', (name) => {
+  it.each([...small, ...whole, 'go1.26-cpusamples.trace'])('reads the same however %s is cut into chunks', (name) => {
     const bytes = traceBytes(name);
     const whole = transcribe([bytes]);
     expect(whole.fault).toBeNull();
@@ -151,6 +153,26 @@ describe('every execution trace', () => {
     expect(lines.slice(0, 2)).toEqual(whole.lines.slice(0, 2));
   });
 
+  it.each(whole)('gives no event, or all of them, when %s, of Go 1.21 or older, is cut anywhere', (name) => {
+    const bytes = traceBytes(name);
+    const { lines } = transcribe([bytes]);
+    const kinds = (list: readonly string[]): string[] => list.map((line) => line.split(' ', 2).join(' '));
+    // Numbers of strings and stacks may differ.
+    const words = (list: readonly string[]): string[] => list.map((line) => line.slice(line.indexOf('|')));
+    let [none, all] = [0, 0];
+    for (let end = bytes.length - 1; end >= 16; end -= end > bytes.length - 300 ? 3 : 1499) {
+      const part = transcribe([bytes.subarray(0, end)]);
+      // Whose stacks are all there has lost nothing that its events need.
+      if (part.fault === null) expect(words(part.lines)).toEqual(words(lines));
+      else expect(part.fault).toMatchObject({ fault: 'truncated' });
+      if (part.lines.length === 0) none++;
+      else all++;
+      if (part.lines.length > 0) expect(kinds(part.lines)).toEqual(kinds(lines));
+    }
+    // Between two stacks of the table, which comes last, it is only stacks that are lost.
+    expect(none > 0 && all > 0).toBe(true);
+  });
+
   it('says up to which generation a damaged trace is usable', () => {
     const bytes = traceBytes('go1.26-cpusamples.trace');
     const { fault, reader } = transcribe([bytes.subarray(0, bytes.length - 1)]);
@@ -158,27 +180,30 @@ describe('every execution trace', () => {
     expect(fault!.message).toMatch(/; the trace is usable up to generation \d+ \(1 in all\)$/);
   });
 
-  it.each(small)('gives events or a FormatError for %s with any bit flipped, to every listener', (name) => {
-    const bytes = traceBytes(name);
-    fc.assert(
-      fc.property(fc.nat(bytes.length * 8 - 1), (bit) => {
-        const broken = bytes.slice();
-        broken[bit >> 3] ^= 1 << (bit & 7);
-        transcribe([broken]);
-        const summarizer = new TraceSummarizer();
-        run([broken], summarizer);
-        summarizer.summary();
-        const window = new TraceWindow({ from: 0, to: 1e15, goroutines: null, limit: 50 });
-        run([broken], window);
-        expect(window.result().events.length).toBeLessThanOrEqual(50);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  it.each([...small, ...whole])(
+    'gives events or a FormatError for %s with any bit flipped, to every listener',
+    (name) => {
+      const bytes = traceBytes(name);
+      fc.assert(
+        fc.property(fc.nat(bytes.length * 8 - 1), (bit) => {
+          const broken = bytes.slice();
+          broken[bit >> 3] ^= 1 << (bit & 7);
+          transcribe([broken]);
+          const summarizer = new TraceSummarizer();
+          run([broken], summarizer);
+          summarizer.summary();
+          const window = new TraceWindow({ from: 0, to: 1e15, goroutines: null, limit: 50 });
+          run([broken], window);
+          expect(window.result().events.length).toBeLessThanOrEqual(50);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 
   it('gives events or a FormatError for any bytes behind a header', () => {
     fc.assert(
-      fc.property(fc.constantFrom(22, 23, 25, 26), fc.uint8Array({ maxLength: 200 }), (version, bytes) => {
+      fc.property(fc.constantFrom(11, 19, 21, 22, 23, 25, 26), fc.uint8Array({ maxLength: 200 }), (version, bytes) => {
         const trace = new TraceBuilder(version).raw(...bytes).bytes();
         transcribe([trace]);
       }),
@@ -217,6 +242,55 @@ describe('every execution trace', () => {
     );
   });
 
+  it('gives events or a FormatError for any events of Go 1.21 or older in sound batches', () => {
+    const [type, number] = [
+      fc.integer({ min: 4, max: 49 }),
+      fc.oneof(fc.nat(4), fc.nat(4), fc.bigInt(0n, 2n ** 64n - 1n)),
+    ];
+    const one = fc.tuple(type, fc.array(number, { minLength: 5, maxLength: 5 }));
+    const begin = [eventV1(13, 0, 1, 0, 0), eventV1(5, 1, 7), eventV1(14, 1, 1, 1), eventV1(4, 1, 2, 0)];
+    let told = 0;
+    fc.assert(
+      fc.property(fc.array(one, { maxLength: 12 }), fc.array(one, { maxLength: 12 }), (first, second) => {
+        const encode = (list: typeof first): number[][] =>
+          list
+            .filter(([type]) => valueCountsV1[type] > 0 && type !== 48)
+            .map(([type, [, ...values]]) => eventV1(type, 1, ...values.slice(0, valueCountsV1[type] - 1)));
+        const trace = new TraceV1Builder(21)
+          .batch(0, 10, ...begin, ...encode(first))
+          .batch(1, 12, ...encode(second))
+          .frequency()
+          .string(1, 'one')
+          .string(2, 'sync')
+          .stack(1, [1, 1, 2, 3])
+          .bytes();
+        const summarizer = new TraceSummarizer();
+        const { reader } = run([trace], summarizer);
+        expect(summarizer.summary().events).toBe(reader.events);
+        if (reader.events > 0) told++;
+      }),
+      { numRuns: 1500 },
+    );
+    expect(told).toBeGreaterThan(0);
+  });
+
+  it.each([
+    'generationBytes',
+    'batches',
+    'strings',
+    'stacks',
+    'frames',
+    'procs',
+    'activeTasks',
+    'advanceAttempts',
+    'wholeTraceEvents',
+    'wholeTraceGoroutines',
+  ] as const)('of Go 1.21 or older is refused by the name of the limit, if `%s` is too small', (limit) => {
+    const { fault, lines } = transcribe([traceBytes('go1.19-mixed.trace')], { ...traceLimits, [limit]: 0 });
+    expect(fault).toMatchObject({ fault: 'over-budget', at: { limit, allowed: 0 } });
+    expect(lines).toEqual([]);
+  });
+
   it.each([
     'generationBytes',
     'batches',
@@ -252,9 +326,17 @@ describe('every execution trace', () => {
     ['go 1.26 trash\0\0\0', 'unrecognized'],
     ['goroutine 1 [running]:\n', 'unrecognized'],
     ['go 1.99 trace\0\0\0', 'unrecognized'],
-    ['go 1.21 trace\0\0\0', 'unrecognized'],
+    ['go 1.20 trace\0\0\0', 'unrecognized'],
+    ['go 1.21 trace\0\0\0', 'truncated'],
+    ['go 1.10 trace\0\0\0', 'unrecognized'],
     ['go 1.5 trace\0\0\0\0', 'unrecognized'],
   ])('is told from what is none: %j', (text, fault) => {
     expect(transcribe([new TextEncoder().encode(text)]).fault).toMatchObject({ fault });
   });
 });
+
+/** Numbers of an event of Go 1.21 or older by type, with its time and stack; from internal/tracev1/parser.go. */
+const valueCountsV1 = [
+  0, 0, 0, 0, 3, 2, 1, 3, 1, 2, 1, 2, 3, 4, 3, 1, 2, 2, 2, 2, 2, 4, 2, 2, 2, 2, 2, 2, 2, 4, 1, 2, 2, 2, 2, 1, 1, 0, 2,
+  3, 3, 4, 2, 2, 1, 5, 3, 5, 4, 5,
+];

@@ -42,12 +42,12 @@ export interface TraceFixture {
   readonly golden: TraceGolden;
 }
 
-/** Traces of Go 1.22 and later: the repository's own, and those of the collection if it is there. */
+/** Traces of Go 1.11 and later: the repository's own, and those of the collection if it is there. */
 export function goldenTraces(): TraceFixture[] {
   const found = tracesIn(own, own);
   if (!existsSync(shared)) return found;
   const names = new Set(found.map(({ name }) => name));
-  for (const folder of ['v2', 'v2/conformance']) {
+  for (const folder of ['v1', 'v2', 'v2/conformance']) {
     const more = tracesIn(join(shared, 'trace', folder), join(shared, 'golden/trace', folder));
     found.push(...more.filter(({ name }) => !names.has(name)));
   }

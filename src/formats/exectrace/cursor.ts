@@ -54,22 +54,22 @@ export class ThreadCursor {
 }
 
 /** The cursors that stand on an event, the earliest first: a binary heap. */
-export class Frontier {
-  #cursors: ThreadCursor[] = [];
+export class Frontier<Cursor extends { readonly time: number } = ThreadCursor> {
+  #cursors: Cursor[] = [];
 
   get size(): number {
     return this.#cursors.length;
   }
 
-  get first(): ThreadCursor {
+  get first(): Cursor {
     return this.#cursors[0];
   }
 
-  at(index: number): ThreadCursor {
+  at(index: number): Cursor {
     return this.#cursors[index];
   }
 
-  add(cursor: ThreadCursor): void {
+  add(cursor: Cursor): void {
     this.#up(this.#cursors.push(cursor) - 1);
   }
 

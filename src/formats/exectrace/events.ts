@@ -102,6 +102,25 @@ export class TraceEvent {
   value = 0;
   /** sweep end: bytes reclaimed. experimental: kind and class of a span. */
   value2 = 0;
+
+  /** Makes it an event that has a context and says nothing yet. */
+  begin(kind: number, time: number, thread: number, proc: number, goroutine: number): void {
+    this.kind = kind;
+    this.time = time;
+    this.thread = thread;
+    this.proc = proc;
+    this.goroutine = goroutine;
+    this.subject = 0;
+    this.from = 0;
+    this.to = 0;
+    this.what = 0;
+    this.text = 0;
+    this.text2 = 0;
+    this.stack = 0;
+    this.subjectStack = 0;
+    this.value = 0;
+    this.value2 = 0;
+  }
 }
 
 /**

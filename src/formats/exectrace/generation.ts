@@ -3,6 +3,7 @@ import type { BatchHeader } from './batches.js';
 import type { ClockSnapshot, TraceGeneration, TraceStacks } from './events.js';
 import { IdTable } from './id-table.js';
 import { type TraceLimits, wireLimits } from './limits.js';
+import { grown, StringEntries } from './strings.js';
 import { VarintReader, type WideIds } from './varint.js';
 import { clockVersion, wire } from './wire.js';
 
@@ -297,39 +298,6 @@ function readStrings(reader: VarintReader, strings: StringEntries, limits: Trace
   }
 }
 
-/** Where the strings of a generation lie; a string is decoded when it is asked for. */
-class StringEntries {
-  readonly ids = new IdTable();
-  #start = new Int32Array(256);
-  #end = new Int32Array(256);
-  #count = 1;
-  readonly #decoded: (string | undefined)[] = [''];
-
-  constructor(private readonly data: Uint8Array) {}
-
-  put(index: number, start: number, end: number): void {
-    if (index >= this.#start.length) {
-      this.#start = grown(this.#start);
-      this.#end = grown(this.#end);
-    }
-    this.#start[index] = start;
-    this.#end[index] = end;
-    this.#count = index + 1;
-  }
-
-  /** Index of a string that is not in the file. */
-  add(text: string): number {
-    this.#decoded[this.#count] = text;
-    return this.#count++;
-  }
-
-  at(index: number): string {
-    return (this.#decoded[index] ??= decoder.decode(this.data.subarray(this.#start[index], this.#end[index])));
-  }
-}
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 /** Turns units of the trace clock into nanoseconds, rounding as Go does. */
 export class TraceClock {
   constructor(
@@ -345,8 +313,6 @@ export class TraceClock {
 
 /** One generation whose tables have been read and whose events wait in their batches. */
 export class Generation implements TraceGeneration {
-  readonly #extra = new Map<string, number>([['', 0]]);
-
   constructor(
     readonly number: number,
     readonly baseNanos: bigint,
@@ -376,17 +342,6 @@ export class Generation implements TraceGeneration {
 
   /** Index of a string that came from an earlier generation. */
   indexOf(text: string): number {
-    let index = this.#extra.get(text);
-    if (index === undefined) {
-      index = this.strings.add(text);
-      this.#extra.set(text, index);
-    }
-    return index;
+    return this.strings.indexOf(text);
   }
-}
-
-function grown(values: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(values.length * 2);
-  larger.set(values);
-  return larger;
 }

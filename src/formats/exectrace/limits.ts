@@ -1,7 +1,7 @@
 /**
  * What one execution trace may cost. Real traces stay far below; one beyond a figure ends with FormatError `over-budget`
  * and the name of the limit. Generations are read one at a time, so that most limits are per generation: about a second
- * of a program's life.
+ * of a program's life. A trace of Go 1.21 or older is one generation, and is ordered as a whole.
  */
 export interface TraceLimits {
   /** Bytes of all batches of a generation. */
@@ -30,6 +30,10 @@ export interface TraceLimits {
   readonly activeTasks: number;
   /** Distinct ids of 2^53 and more. */
   readonly wideIds: number;
+  /** Events of a trace of Go 1.21 or older, of which each takes 24 bytes beside those of the trace. */
+  readonly wholeTraceEvents: number;
+  /** Goroutines of which such a trace speaks. */
+  readonly wholeTraceGoroutines: number;
 }
 
 export const traceLimits: TraceLimits = {
@@ -48,6 +52,8 @@ export const traceLimits: TraceLimits = {
   allThreads: 262_144,
   activeTasks: 500_000,
   wideIds: 65_536,
+  wholeTraceEvents: 20_000_000,
+  wholeTraceGoroutines: 2_000_000,
 };
 
 /** Limits of the format itself (Go src/internal/trace/tracev2/events.go). */

@@ -639,20 +639,7 @@ export class Ordering {
   #event(kind: number): TraceEvent {
     const event = this.events[this.count++];
     const { id, goroutine, proc } = this.#thread;
-    event.kind = kind;
-    event.time = this.#cursor.time;
-    event.thread = id;
-    event.proc = proc === null ? none : proc.id;
-    event.goroutine = goroutine === null ? none : goroutine.id;
-    event.from = 0;
-    event.to = 0;
-    event.what = 0;
-    event.text = 0;
-    event.text2 = 0;
-    event.stack = 0;
-    event.subjectStack = 0;
-    event.value = 0;
-    event.value2 = 0;
+    event.begin(kind, this.#cursor.time, id, proc === null ? none : proc.id, goroutine === null ? none : goroutine.id);
     return event;
   }
 

@@ -5,14 +5,21 @@ import { eventKind, none, TraceEvent, type TraceSink } from './events.js';
 import { type Generation, GenerationBuilder } from './generation.js';
 import { type TraceLimits, traceLimits } from './limits.js';
 import { Ordering } from './ordering.js';
+import { checkEvents } from './v1/check.js';
+import { convertEvents } from './v1/convert.js';
+import { mergeEvents } from './v1/merge.js';
+import { readTables } from './v1/tables.js';
+import { wireV1Versions } from './v1/wire.js';
 import { WideIds } from './varint.js';
 import { endOfGenerationVersion, wireName, wireVersions } from './wire.js';
 
 const headerBytes = 16;
 
 /**
- * Reads an execution trace of Go 1.22 or later that comes in chunks of any size, and tells `sink` its events in order.
- * It holds one generation (about a second of trace) at a time; where the chunks are cut makes no difference.
+ * Reads an execution trace of Go 1.11 or later that comes in chunks of any size, and tells `sink` its events in order;
+ * where the chunks are cut makes no difference. Of traces of Go 1.22 and later it holds one generation (about a second)
+ * at a time. Older ones are gathered whole, and told at `end`: all of their events or, after a fault, none; only that
+ * stacks are missing is said after the events.
  *
  * `push` and `end` throw FormatError, and nothing else: `unrecognized` for what is no such trace (with the version, if
  * it is a trace of another kind), `malformed`, `truncated`, `over-budget`. What was delivered before remains valid; the
@@ -35,6 +42,8 @@ export class TraceReader {
   #headerSize = 0;
   #splitter: BatchSplitter | null = null;
   #assembly: GenerationAssembly | null = null;
+  /** What has come of a trace of Go 1.21 or older. */
+  #whole: WholeBytes | null = null;
   #lastTime = 0;
   #baseNanos: bigint | null = null;
   #fault: FormatError | null = null;
@@ -57,7 +66,7 @@ export class TraceReader {
   push(chunk: Uint8Array): void {
     this.#guard(() => {
       let rest = chunk;
-      if (this.#splitter === null) {
+      if (this.version === null) {
         const taken = Math.min(headerBytes - this.#headerSize, chunk.length);
         this.#header.set(chunk.subarray(0, taken), this.#headerSize);
         this.#headerSize += taken;
@@ -65,7 +74,8 @@ export class TraceReader {
         this.#open();
         rest = chunk.subarray(taken);
       }
-      this.#split((splitter) => splitter.push(rest));
+      if (this.#whole !== null) this.#whole.append(rest);
+      else this.#split((splitter) => splitter.push(rest));
     });
   }
 
@@ -73,7 +83,8 @@ export class TraceReader {
   end(): void {
     this.#guard(() => {
       // A file that is shorter than a header has none.
-      if (this.#splitter === null) readVersion(this.#header.subarray(0, this.#headerSize));
+      if (this.version === null) readVersion(this.#header.subarray(0, this.#headerSize));
+      if (this.#whole !== null) return this.#deliverWhole(this.#whole);
       this.#split((splitter, assembly) => {
         splitter.end();
         assembly.finish();
@@ -116,6 +127,10 @@ export class TraceReader {
 
   #explained(error: FormatError): FormatError {
     if (error.fault === 'unrecognized') return error;
+    if (this.#whole !== null) {
+      const rest = this.generations === 0 ? 'traces of Go 1.21 and older can be read only whole' : 'the rest is usable';
+      return new FormatError(error.fault, `${error.message}; ${rest}`, error.at, { cause: error });
+    }
     const usable =
       this.generations === 0
         ? 'no generation of the trace is complete'
@@ -126,6 +141,10 @@ export class TraceReader {
   #open(): void {
     const version = readVersion(this.#header);
     this.version = version;
+    if (version < wireVersions[0]) {
+      this.#whole = new WholeBytes(this.limits);
+      return;
+    }
     this.#assembly = new GenerationAssembly(version, this.limits, this.#wide, (builder) => this.#deliver(builder));
     this.#splitter = new BatchSplitter(this.#assembly, this.#wide, headerBytes);
   }
@@ -151,6 +170,26 @@ export class TraceReader {
     this.#stoppedInEvents = false;
     this.generations++;
     this.lastGeneration = generation.number;
+  }
+
+  /** Source: Go src/internal/trace/reader.go (NewReader, ReadEvent). */
+  #deliverWhole({ data, size }: WholeBytes): void {
+    const trace = readTables(data, size, headerBytes, this.version!, this.limits, this.#wide);
+    const events = mergeEvents(trace);
+    const blocks = checkEvents(trace, events);
+    this.sink.generation(trace);
+    // A trace without events is announced once only, at its end.
+    if (events.order.length > 0) {
+      this.#lastTime = -1;
+      this.#sync(0);
+    }
+    const lostStacks = convertEvents(trace, events, blocks, (event) => this.#emit(event));
+    this.generations = 1;
+    this.#sync();
+    if (lostStacks > 0) {
+      const message = `the file ends before ${lostStacks} of the stacks of its events`;
+      throw new FormatError('truncated', message, { offset: headerBytes + size });
+    }
   }
 
   #deliverEvents(generation: Generation, frontier: Frontier): void {
@@ -215,6 +254,28 @@ export class TraceReader {
     event.kind = kind;
     event.time = time;
     return event;
+  }
+}
+
+/** Gathers a trace that cannot be read before all of it is there. */
+class WholeBytes {
+  data: Uint8Array = new Uint8Array(1 << 16);
+  size = 0;
+
+  constructor(private readonly limits: TraceLimits) {}
+
+  append(bytes: Uint8Array): void {
+    const limit = this.limits.generationBytes;
+    const size = this.size + bytes.length;
+    // How much more would have come is not known.
+    if (size > limit) throw overBudget('generationBytes', limit + 1, limit);
+    if (size > this.data.length) {
+      const larger = new Uint8Array(Math.min(Math.max(size, this.data.length * 2), limit));
+      larger.set(this.data.subarray(0, this.size));
+      this.data = larger;
+    }
+    this.data.set(bytes, this.size);
+    this.size = size;
   }
 }
 
@@ -310,10 +371,12 @@ export function readVersion(header: Uint8Array): number {
     throw new FormatError('unrecognized', 'this is no Go execution trace: it does not begin with "go 1.N trace"');
   }
   const version = Number(match[1]);
-  if ((wireVersions as readonly number[]).includes(version)) return version;
+  if (versions.includes(version)) return version;
   const reason =
-    version < wireVersions[0]
-      ? `this is an execution trace of format go 1.${version} (Go 1.21 or older), which is another format than that of Go 1.22`
+    version < wireV1Versions[0]
+      ? `this is an execution trace of format go 1.${version} (Go 1.10 or older), which nothing reads since Go 1.23`
       : `this is an execution trace of format go 1.${version}, which is not known`;
   throw new FormatError('unrecognized', reason);
 }
+
+const versions: readonly number[] = [...wireV1Versions, ...wireVersions];

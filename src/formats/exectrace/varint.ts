@@ -81,6 +81,11 @@ export class VarintReader {
     return new FormatError('malformed', `${message} (byte ${this.offset})`, { offset: this.offset });
   }
 
+  /** What to throw when the part ends in the middle of a number. */
+  protected ended(): FormatError {
+    return this.malformed('a batch ends in the middle of a number');
+  }
+
   /** Goes on after four bytes. */
   #long(low: number, start: number): number {
     const { data, end } = this;
@@ -96,7 +101,7 @@ export class VarintReader {
       this.position = position;
       return value < 2 ** 53 ? value : this.#wide(start - 4, position);
     }
-    if (position >= end) throw this.malformed('a batch ends in the middle of a number');
+    if (position >= end) throw this.ended();
     throw this.malformed('a number does not fit 64 bits');
   }
 
