@@ -1,9 +1,10 @@
 import type { Budget } from '../formats/budget.js';
 import { describeSniffed, type Format, sniffHead } from '../formats/detect.js';
 import { FormatError } from '../formats/format-error.js';
-import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
+import { type Inflate, inflateHead, inflateWithin, isGzip, withoutEncoding } from '../formats/inflate.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
+import { traceParts } from './parts/exectrace.js';
 import { logParts } from './parts/log.js';
 import {
   buildInfoParts,
@@ -47,17 +48,10 @@ const readers: Partial<Record<Format, PartsOf>> = {
  *
  * @throws FormatError, its message fit for the sender; KindMismatch
  */
-export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }: ParseMeans): ParsedPart[] {
-  const artefact = inflateWithin(
-    declared.contentEncoding === 'gzip' ? unwrap(bytes, budget, inflate) : bytes,
-    budget,
-    inflate,
-  );
-  const format = sniffHead(artefact)?.format;
-  if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
-  const partsOf = format === undefined ? searchLog : readers[format];
-  if (partsOf === undefined) throw unrecognized(artefact);
-  const parts = partsOf(artefact, declared, budget);
+export function parse(bytes: Uint8Array, declared: Declared, means: ParseMeans): ParsedPart[] {
+  const { contentEncoding } = declared;
+  const received = contentEncoding === 'gzip' ? withoutEncoding(bytes, means.budget, means.inflate) : bytes;
+  const parts = partsIn(received, declared, means);
   const { declaredKind } = declared;
   if (declaredKind !== null && !parts.some(({ kind }) => kind === declaredKind)) {
     const found = [...new Set(parts.map(({ kind }) => kind))].join(', ');
@@ -66,11 +60,21 @@ export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }
   return parts;
 }
 
-/** Takes off what `Content-Encoding: gzip` has put around the artefact, which may be gzip itself. */
-function unwrap(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array {
-  if (!isGzip(bytes)) throw new FormatError('malformed', 'sent with Content-Encoding: gzip, but the body is not gzip');
-  const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
-  return inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
+/** @param bytes an artefact, with one layer of gzip around it at most */
+function partsIn(bytes: Uint8Array, declared: Declared, { budget, inflate }: ParseMeans): ParsedPart[] {
+  // Inflated, a trace may be larger than anything else: it is never in memory as a whole.
+  if (isTrace(bytes)) return traceParts(bytes, budget);
+  const artefact = inflateWithin(bytes, budget, inflate);
+  const format = sniffHead(artefact)?.format;
+  if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
+  const partsOf = format === undefined ? searchLog : readers[format];
+  if (partsOf === undefined) throw unrecognized(artefact);
+  return partsOf(artefact, declared, budget);
+}
+
+function isTrace(bytes: Uint8Array): boolean {
+  const head = bytes.subarray(0, headBytes);
+  return sniffHead(isGzip(head) ? inflateHead(head, magicBytes) : head)?.format === 'exectrace';
 }
 
 /** A log may say nothing of Go for a long while, so what is text and nothing else is read to its end. */
@@ -84,6 +88,7 @@ function searchLog(artefact: Uint8Array, declared: Declared, budget: Budget): Pa
 }
 
 const headBytes = 4096;
+const magicBytes = 16;
 
 function unrecognized(artefact: Uint8Array): FormatError {
   const sniffed = sniffHead(artefact);
