@@ -11,6 +11,8 @@ import {
 import type { QueryRequest } from './query/query-request.js';
 import { refusalOf } from './query/query-refusal.js';
 import { StackQueries } from './query/stack-queries.js';
+import { TraceQueries } from './query/trace-queries.js';
+import type { TraceRequest } from './query/trace-request.js';
 import { TrendQueries } from './query/trend-queries.js';
 import { RuntimeQueries } from './runtime/runtime-queries.js';
 import type { RuntimeRequest } from './runtime/runtime-request.js';
@@ -33,7 +35,10 @@ interface Queries {
   readonly stacks: StackQueries;
   readonly trends: TrendQueries;
   readonly runtime: RuntimeQueries;
+  readonly traces: TraceQueries;
 }
+
+type AnyRequest = QueryRequest | RuntimeRequest | TraceRequest;
 
 let opening: Promise<Queries> | null = null;
 
@@ -45,10 +50,15 @@ async function open(): Promise<Queries> {
     statementTimeoutMillis: timeLimitMillis,
   });
   const store = new StackStore({ maxBytes: storeBytes });
-  return { stacks: new StackQueries(db, store), trends: new TrendQueries(db, store), runtime: new RuntimeQueries(db) };
+  return {
+    stacks: new StackQueries(db, store),
+    trends: new TrendQueries(db, store),
+    runtime: new RuntimeQueries(db),
+    traces: new TraceQueries(db),
+  };
 }
 
-async function answer({ id, tenantId, request }: ThreadJob<QueryRequest | RuntimeRequest>): Promise<void> {
+async function answer({ id, tenantId, request }: ThreadJob<AnyRequest>): Promise<void> {
   try {
     opening ??= open();
     const queries = await opening.catch((error: unknown) => {
@@ -63,15 +73,19 @@ async function answer({ id, tenantId, request }: ThreadJob<QueryRequest | Runtim
 }
 
 async function answerWith(
-  { stacks, trends, runtime }: Queries,
+  { stacks, trends, runtime, traces }: Queries,
   tenantId: TenantId,
-  request: QueryRequest | RuntimeRequest,
+  request: AnyRequest,
 ): Promise<QueryAnswer> {
   switch (request.op) {
     case 'trend':
       return asJson(await trends.ofService(tenantId, request));
     case 'runtime':
       return asJson(await runtime.timeline(tenantId, request));
+    case 'trace':
+      return asJson(await traces.summary(tenantId, request));
+    case 'trace-events':
+      return asJson(await traces.events(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
     default:
@@ -94,4 +108,4 @@ function failure(id: number, error: unknown): ThreadOutcome {
   };
 }
 
-port.on('message', (job: ThreadJob<QueryRequest | RuntimeRequest>) => void answer(job));
+port.on('message', (job: ThreadJob<AnyRequest>) => void answer(job));

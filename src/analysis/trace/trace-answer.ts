@@ -17,7 +17,7 @@ export interface TraceAnswer extends TraceContent<readonly NamedFrame[]> {
 
 /** The content of a trace with its stacks written out, and of the ranked lists the part that is asked for. */
 export function traceAnswer(stored: StoredTrace, { offset, limit }: ListPart): TraceAnswer {
-  const { frames, ...content } = stored;
+  const { frames, start: _start, ...content } = stored;
   const partOf = <T>(list: readonly T[]): readonly T[] =>
     list.slice(offset, limit === undefined ? undefined : offset + limit);
   const framesOf = (stack: readonly number[]): NamedFrame[] => stack.map((number) => frames[number]);

@@ -66,6 +66,8 @@ export interface TraceContent<Stack = readonly number[]> {
 
 /** Content as it is kept: each frame stands once. */
 export interface StoredTrace extends TraceContent {
+  /** What all moments are relative to, as the reader gives times. */
+  readonly start: number;
   readonly frames: readonly NamedFrame[];
 }
 
@@ -239,7 +241,7 @@ export function traceContent(version: number, summary: TraceSummary, exactId: (i
     utilisation: writer.utilisation(summary.utilisation),
     annotations: writer.annotations(summary.annotations),
   };
-  return { ...content, frames: writer.frames };
+  return { ...content, start, frames: writer.frames };
 }
 
 /** One goroutine of a summary, as the content lists it. */
