@@ -88,8 +88,8 @@ const pieceBytes = 256 * 1024;
  * The bytes as they are, or what they decompress to if they are gzip, piece by piece: more than a piece is never in
  * memory. A piece is valid during the call only.
  *
- * Throws what `inflateWithin` throws, in its order: what stands before the damage has then been given away. Of several
- * members the checks are made one by one, at the end of each.
+ * Throws what `inflateWithin` throws, but only when it gets there: what stands before the damage, or before the limit, has
+ * then been given away.
  *
  * @param maxBytes of all pieces together, refused by the name `limit`
  * @param take tells whether it wants more
@@ -100,10 +100,11 @@ export function inflatePieces(
   take: (piece: Uint8Array) => boolean,
 ): void {
   if (!isGzip(bytes)) {
-    if (bytes.length > maxBytes) throw overBudget(limit, bytes.length, maxBytes);
-    for (let start = 0; start < bytes.length; start += pieceBytes) {
-      if (!take(bytes.subarray(start, start + pieceBytes))) return;
+    const allowed = bytes.subarray(0, maxBytes);
+    for (let start = 0; start < allowed.length; start += pieceBytes) {
+      if (!take(allowed.subarray(start, start + pieceBytes))) return;
     }
+    if (bytes.length > maxBytes) throw overBudget(limit, bytes.length, maxBytes);
     return;
   }
   const stream = new ZStream();
@@ -120,7 +121,10 @@ export function inflatePieces(
     const status = zlibInflate(stream, Z_NO_FLUSH);
     const piece = output.subarray(0, stream.next_out);
     total += piece.length;
-    if (total > maxBytes) throw overBudget(limit, total, maxBytes);
+    if (total > maxBytes) {
+      if (!take(piece.subarray(0, piece.length - (total - maxBytes)))) return;
+      throw overBudget(limit, total, maxBytes);
+    }
     if (total > inflateRatioFromBytes && total > inflateRatio * bytes.length) {
       throw overBudget('inflateRatio', Math.ceil(total / bytes.length), inflateRatio);
     }
