@@ -160,9 +160,7 @@ test('lists show the caller what is its own and nothing else', async () => {
   expect(await services(teamKey)).toEqual(['pay']);
   const snapshots = async (query: string, key: string) =>
     ((await ask(`snapshots?limit=5000${query}`, key)).body.rows as { id: string }[]).map(({ id }) => id).sort();
-  expect(await snapshots('', app.keys.read)).toEqual(
-    [own, otherTeam].flatMap(({ id, trace }) => [id, trace]).sort(),
-  );
+  expect(await snapshots('', app.keys.read)).toEqual([own, otherTeam].flatMap(({ id, trace }) => [id, trace]).sort());
   for (const query of ['', '&instance=default', '&state=indexed']) {
     expect(await snapshots(query, teamKey)).toEqual([own.id, own.trace].sort());
   }

@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { connect } from '../../src/cli/connection.js';
+import { printTrace, type TraceOptions } from '../../src/cli/trace.js';
 import { decodePprof } from '../../src/formats/pprof/decode.js';
 import type { TraceDto, TraceEventsDto } from '../../src/query/trace.dto.js';
 import { startTestApp, type TestApp } from '../app.js';
@@ -206,6 +208,21 @@ test('bytes that are not those that were received are not read', async () => {
     code: 'archive-corrupt',
   });
   expect((await get(`snapshots/${snapshot}/trace`)).status).toBe(200);
+});
+
+test('tidemark trace ID says the same as the API, and shows windows of what is on the server', async () => {
+  const run = async (options: TraceOptions): Promise<string> => {
+    const printed: string[] = [];
+    const out = { print: (text: string) => void printed.push(text), remark() {}, progress() {} };
+    await printTrace(() => connect({ url: app.url, key: app.keys.read }, {}), id, options, out);
+    return printed.join('\n');
+  };
+  expect(JSON.parse(await run({ json: true }))).toEqual({
+    ...(await trace({ limit: 1000 })),
+    window: null,
+    fault: null,
+  });
+  expect(await run({ goroutine: '1', window: '5ms' })).toMatch(/^Goroutine 1 main\.main, from /);
 });
 
 /** Where the archive of the test keeps an object. */
