@@ -80,10 +80,32 @@ withStacks(
 ).action(async (target, options) => (await import('./cli/stacks.js')).printFolded(server, target, options, terminal));
 
 program
-  .command('inspect <file|id>')
-  .description('what it is, what it holds, what is odd about it')
+  .command('inspect <file|folder|id>')
+  .description('what it is, what it holds, what is odd about it; of a folder every file, a line each')
   .option('--json', 'print JSON')
   .action(async (target, options) => (await import('./cli/inspect.js')).inspect(server, target, options, terminal));
+
+program
+  .command('trace <file|id>')
+  .description('an execution trace: who was blocked where and woken by whom, scheduler latency, collections, tasks')
+  .option('--goroutine <id>', 'what it did, and what happened before its longest block')
+  .option('--before <moment>', 'what happened before a time since the start (1.5s) or of day (RFC 3339)')
+  .option('--window <duration>', 'how long before (50ms)')
+  .option('-n, --limit <rows>', 'at most so many rows in each table, or events in the window')
+  .option('--json', 'print JSON')
+  .action(async (target, options) => (await import('./cli/trace.js')).printTrace(server, target, options, terminal));
+
+withLog(
+  program.command('gc <log>').description('the GC cycles of a log with GODEBUG=gctrace=1 ("-" is standard input)'),
+)
+  .option('--cycle <number>', 'also the phases of this cycle')
+  .action(async (log, options) => (await import('./cli/gc.js')).printGc(log, options, terminal));
+
+withLog(
+  program
+    .command('sched <log>')
+    .description('the scheduler in a log with GODEBUG=schedtrace=N ("-" is standard input)'),
+).action(async (log, options) => (await import('./cli/sched.js')).printSched(log, options, terminal));
 
 withRange(
   withStacks(program.command('diff <base> <target>').description('what changed, like go tool pprof -diff_base')),
@@ -221,6 +243,19 @@ function withMoments(command: Command): Command {
     .option('--from <time>', 'of a service: such as -1h, 2026-11-23T15:00:00Z')
     .option('--to <time>', 'of a service: such as now')
     .option('--instance <name>', 'of a service: one pod or host')
+    .option('--json', 'print JSON');
+}
+
+function withLog(command: Command): Command {
+  return command
+    .option('--from <duration>', 'only what happened so long after the start of the process, such as 90s')
+    .option('--to <duration>', 'only what happened before')
+    .option(
+      '--captured-at <time>',
+      'when its last line was written, where lines have no time; by default that of the file',
+    )
+    .option('--process-start <time>', 'when the process started')
+    .option('--utc-offset <offset>', 'of times that name no zone, such as +02:00')
     .option('--json', 'print JSON');
 }
 

@@ -13,6 +13,8 @@ import type { GoroutineRequest } from './query/goroutine-request.js';
 import type { QueryRequest } from './query/query-request.js';
 import { refusalOf } from './query/query-refusal.js';
 import { StackQueries } from './query/stack-queries.js';
+import { TraceQueries } from './query/trace-queries.js';
+import type { TraceRequest } from './query/trace-request.js';
 import { TrendQueries } from './query/trend-queries.js';
 import { RuntimeQueries } from './runtime/runtime-queries.js';
 import type { RuntimeRequest } from './runtime/runtime-request.js';
@@ -36,9 +38,10 @@ interface Queries {
   readonly trends: TrendQueries;
   readonly runtime: RuntimeQueries;
   readonly goroutines: GoroutineQueries;
+  readonly traces: TraceQueries;
 }
 
-type Asked = QueryRequest | RuntimeRequest | GoroutineRequest;
+type Asked = QueryRequest | RuntimeRequest | GoroutineRequest | TraceRequest;
 
 let opening: Promise<Queries> | null = null;
 
@@ -55,6 +58,7 @@ async function open(): Promise<Queries> {
     trends: new TrendQueries(db, store),
     runtime: new RuntimeQueries(db),
     goroutines: new GoroutineQueries(db, store),
+    traces: new TraceQueries(db),
   };
 }
 
@@ -73,7 +77,7 @@ async function answer({ id, tenantId, request }: ThreadJob<Asked>): Promise<void
 }
 
 async function answerWith(
-  { stacks, trends, runtime, goroutines }: Queries,
+  { stacks, trends, runtime, goroutines, traces }: Queries,
   tenantId: TenantId,
   request: Asked,
 ): Promise<QueryAnswer> {
@@ -86,6 +90,10 @@ async function answerWith(
     case 'runtime-findings':
     case 'runtime-verdict':
       return asJson(await runtime.answer(tenantId, request));
+    case 'trace':
+      return asJson(await traces.summary(tenantId, request));
+    case 'trace-events':
+      return asJson(await traces.events(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
     case 'goroutines':

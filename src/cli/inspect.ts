@@ -1,8 +1,11 @@
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { decimal } from '../analysis/exact.js';
 import { escapeControl } from '../analysis/text-escape.js';
 import { label } from '../analysis/units.js';
 import type { ParsedPart, PartNote } from '../ingest/parsed-part.js';
 import type { Connect } from './connection.js';
+import { contentText, lastValue, seriesText } from './content-text.js';
 import { CliFailure } from './failure.js';
 import { readParts } from './local-profile.js';
 import { targetOf } from './target.js';
@@ -25,7 +28,10 @@ interface Snapshot {
   readonly problem: { readonly title: string; readonly detail?: string } | null;
 }
 
-/** `inspect FILE|ID`: what it is, what it holds, what is odd about it. */
+/**
+ * `inspect FILE|FOLDER|ID`: what it is, what it holds, what is odd about it. Of a folder every file in it, a line each;
+ * all are shown, and then the command fails if any could not be read.
+ */
 export async function inspect(
   connect: Connect,
   argument: string,
@@ -33,13 +39,94 @@ export async function inspect(
   out: Terminal,
 ): Promise<void> {
   const target = targetOf(argument);
-  if (target.is === 'service') throw new CliFailure('usage', 'inspect wants a file or the id of a snapshot.');
-  const found =
-    target.is === 'file'
-      ? readParts(target.path).map(describePart)
-      : [await connect().json<Snapshot>(`/api/v1/snapshots/${target.id}`)];
-  if (options.json) return out.print(JSON.stringify(found, null, 2));
-  for (const description of found) out.print(text(description));
+  if (target.is === 'service') throw new CliFailure('usage', 'inspect wants a file, a folder or the id of a snapshot.');
+  if (target.is === 'file') {
+    if (isFolder(target.path)) return inspectFolder(target.path, options, out);
+    const parts = readParts(target.path);
+    if (options.json) return out.print(json(parts.map(describeWhole)));
+    for (const [index, part] of parts.entries()) out.print(`${index === 0 ? '' : '\n'}${partText(part)}`);
+    return;
+  }
+  const found = await connect().json<Snapshot>(`/api/v1/snapshots/${target.id}`);
+  out.print(options.json ? json([found]) : text(found));
+}
+
+function isFolder(path: string): boolean {
+  return path !== '-' && statSync(path).isDirectory();
+}
+
+function inspectFolder(folder: string, options: { json?: boolean }, out: Terminal): void {
+  const rows: object[] = [];
+  let files = 0;
+  let unreadable = 0;
+  for (const path of filesIn(folder)) {
+    files++;
+    const name = relative(folder, path);
+    try {
+      const parts = readParts(path);
+      if (options.json) rows.push({ file: name, parts: parts.map(describePart) });
+      else out.print(`${escapeControl(name)}: ${lineOf(parts)}`);
+    } catch (error) {
+      if (!(error instanceof CliFailure)) throw error;
+      unreadable++;
+      // The failure begins with the path, which the line has already.
+      const reason = error.message.replace(`${escapeControl(path)}: `, '');
+      if (options.json) rows.push({ file: name, error: reason });
+      else out.print(`${escapeControl(name)}: ${reason}`);
+    }
+  }
+  if (options.json) out.print(json(rows));
+  if (unreadable > 0) throw new CliFailure('failed', `${unreadable} of ${files} files cannot be read.`);
+}
+
+/** All files in a folder and its folders, by name. Links to folders are not followed, as they may lead in a ring. */
+function* filesIn(folder: string): Generator<string> {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'error';
+    throw new CliFailure('noInput', `Cannot read ${escapeControl(folder)}: ${code}.`, { cause });
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesIn(path);
+    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile()))
+      yield path;
+  }
+}
+
+/** "gctrace: 120 cycles, …; lost: …; goroutine-dump: …": of many parts of one kind the first stands for all. */
+function lineOf(parts: readonly ParsedPart[]): string {
+  const byKind = new Map<string, ParsedPart[]>();
+  for (const part of parts) byKind.set(part.kind, [...(byKind.get(part.kind) ?? []), part]);
+  const texts = [...byKind].map(([kind, [first, ...others]]) => {
+    const counts = countsText(first.details.counts);
+    const losses = [first, ...others].flatMap(({ details }) => details.losses).map(lossText);
+    const many = others.length === 0 ? '' : ` ${others.length + 1} times, the first`;
+    return [`${kind}${many}${counts === '' ? '' : `: ${counts}`}`, ...losses].join('; ');
+  });
+  return texts.join('; ');
+}
+
+function countsText(counts: Readonly<Record<string, number>> = {}): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+}
+
+function lossText({ code, detail, count }: PartNote): string {
+  return `lost: ${code}, ${escapeControl(detail)} (${count})`;
+}
+
+/** 64-bit integers as decimal strings, as in all JSON of this program. */
+function json(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? each.toString() : each), 2);
+}
+
+function partText(part: ParsedPart): string {
+  const content = contentText(part);
+  return [text(describePart(part)), ...content.map((line) => `  ${line}`), ...part.series.map(seriesText)].join('\n');
 }
 
 type Description = Omit<Snapshot, 'id' | 'service' | 'instance' | 'state' | 'captured_at' | 'problem'> &
@@ -56,6 +143,20 @@ function describePart(part: ParsedPart): Description {
   };
 }
 
+/** With what the server keeps beside the index: the numbers over time, and what is shown as it was found. */
+function describeWhole(part: ParsedPart): object {
+  const series = part.series.map(({ source, anchor, table: { atNanos, columns } }) => ({
+    source,
+    anchor,
+    moments: atNanos.length,
+    columns: columns.map((column) => {
+      const { name, unit, type } = column;
+      return { name, unit, type, last: lastValue(column) };
+    }),
+  }));
+  return { ...describePart(part), series, content: part.content };
+}
+
 function text(description: Description): string {
   const { id, service, instance, state, kind, captured_at, delta, problem, details, sample_types } = description;
   const facts: [string, string | undefined][] = [
@@ -66,9 +167,9 @@ function text(description: Description): string {
     ['Captured', captured_at ?? 'the artefact does not say'],
     ['Problem', problem ? `${problem.title}: ${escapeControl(problem.detail ?? '')}` : undefined],
   ];
-  const counts = Object.entries(details.counts ?? {}).map(([name, count]) => `${count} ${name}`);
+  const counts = countsText(details.counts);
   const lines = facts.flatMap(([name, value]) => (value ? [`${`${name}:`.padEnd(10)} ${value}`] : []));
-  if (counts.length > 0) lines.push(`${'Holds:'.padEnd(10)} ${counts.join(', ')}`);
+  if (counts !== '') lines.push(`${'Holds:'.padEnd(10)} ${counts}`);
   for (const { type, unit, total } of sample_types) {
     lines.push(
       `  ${escapeControl(type).padEnd(16)} ${label(BigInt(total), unit).padStart(12)}   (${total} ${escapeControl(unit)})`,

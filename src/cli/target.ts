@@ -16,7 +16,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export function targetOf(argument: string): Target {
   if (argument === '-' || existsSync(argument)) return { is: 'file', path: argument };
   if (uuid.test(argument)) return { is: 'snapshot', id: argument.toLowerCase() };
-  if (/^[./~]|\.(gz|pb|prof|pprof|txt|out)$/.test(argument)) {
+  if (/^[./~]|\.(gz|pb|prof|pprof|trace|log|json|txt|out)$/.test(argument)) {
     throw new CliFailure('noInput', `There is no file ${escapeControl(argument)}.`);
   }
   return { is: 'service', name: argument };

@@ -2,15 +2,18 @@ import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { escapeControl } from '../analysis/text-escape.js';
-import { placeOf } from '../analysis/trace/place.js';
+import { traceDuration, unixNanos } from '../analysis/trace/moment.js';
 import { type TraceSummary, TraceSummarizer } from '../analysis/trace/summarizer.js';
 import { traceSummaryLimits } from '../analysis/trace/trace-limits.js';
-import type { NamedFrame } from '../analysis/trace/trace-stacks.js';
+import { traceAnswer, windowAnswer } from '../analysis/trace/trace-answer.js';
+import { traceContent } from '../analysis/trace/trace-content.js';
 import { TraceWindow, type TraceWindowResult } from '../analysis/trace/window.js';
 import { FormatError } from '../formats/format-error.js';
 import type { TraceSink } from '../formats/exectrace/events.js';
 import { TraceReader } from '../formats/exectrace/reader.js';
+import type { Connect } from './connection.js';
 import { CliFailure } from './failure.js';
+import { remotePath, targetOf } from './target.js';
 import type { Terminal } from './terminal.js';
 import { summaryText, windowText } from './trace-text.js';
 
@@ -31,52 +34,75 @@ const defaultEvents = 1_000;
 const defaultWindow = '50ms';
 
 /**
- * `trace FILE`: what an execution trace says about its goroutines, and, with `--goroutine` or `--before`, what happened
- * in a stretch of it. The file is streamed ("-" is standard input, for the summary only), gzip or not.
+ * `trace FILE|ID`: what an execution trace says about its goroutines, and, with `--goroutine` or `--before`, what
+ * happened in a stretch of it. A file is streamed ("-" is standard input, for the summary only), gzip or not; a snapshot
+ * is fetched as it was received, and read here.
  *
- * Of a damaged file what could be read is shown, and then the command fails with what is wrong.
+ * Of a damaged trace what could be read is shown, and then the command fails with what is wrong.
  */
-export async function printTrace(path: string, options: TraceOptions, out: Terminal): Promise<void> {
+export async function printTrace(
+  connect: Connect,
+  argument: string,
+  options: TraceOptions,
+  out: Terminal,
+): Promise<void> {
   const goroutine = options.goroutine === undefined ? null : goroutineId(options.goroutine);
-  const length = durationNanos(options.window ?? defaultWindow);
+  const length = traceDuration(options.window ?? defaultWindow);
   if (length === null)
     throw new CliFailure('usage', `--window wants a duration such as 50ms, not "${options.window}".`);
   const limit = options.limit === undefined ? null : wholeNumber(options.limit);
   const wantsWindow = goroutine !== null || options.before !== undefined;
-  if (path === '-' && wantsWindow) throw new CliFailure('usage', 'A window needs the file twice; "-" is read once.');
+  if (argument === '-' && wantsWindow) {
+    throw new CliFailure('usage', 'A window needs the file twice; "-" is read once.');
+  }
+  const source = await sourceOf(connect, argument);
 
   const asked = new Set(goroutine === null ? [] : [goroutine]);
   const summarizer = new TraceSummarizer(traceSummaryLimits, asked);
-  const { reader, fault } = await readTrace(path, summarizer);
-  if (fault !== null && reader.generations === 0) throw failure(path, fault);
+  const { reader, fault } = await readTrace(source, summarizer);
+  if (fault !== null && reader.generations === 0) throw failure(argument, fault);
   const summary = summarizer.summary();
-  const version = `1.${reader.version}`;
   let window: TraceWindowResult | null = null;
   if (wantsWindow) {
     const to = windowEnd(summary, goroutine, options.before);
     const query = { from: Math.max(0, to - length), to, goroutines: goroutine === null ? null : asked };
     const sink = new TraceWindow({ ...query, limit: limit ?? defaultEvents });
-    await readTrace(path, sink, () => sink.isOver);
+    await readTrace(source, sink, () => sink.isOver);
     window = sink.result();
   }
   if (options.json) {
-    out.print(JSON.stringify(jsonAnswer(version, summary, window, fault, limit, reader), null, 2));
+    const exactId = (id: number): bigint => reader.exactId(id);
+    const answer = {
+      ...traceAnswer(traceContent(reader.version!, summary, exactId), { offset: 0, limit: limit ?? undefined }),
+      window: window === null ? null : windowAnswer(window, summary.start, exactId),
+      fault: fault === null ? null : { fault: fault.fault, message: fault.message, ...fault.at },
+    };
+    out.print(JSON.stringify(answer, null, 2));
   } else {
     const goroutineEntry = summary.goroutines.find(({ id }) => id === goroutine) ?? null;
-    if (window === null) out.print(summaryText(version, summary, limit ?? defaultRows));
+    if (window === null) out.print(summaryText(`1.${reader.version}`, summary, limit ?? defaultRows));
     else out.print(windowText(summary, goroutineEntry, window));
   }
-  if (fault !== null) throw failure(path, fault);
+  if (fault !== null) throw failure(argument, fault);
+}
+
+/** The path of a file, or what the server keeps. */
+type Source = string | Uint8Array;
+
+async function sourceOf(connect: Connect, argument: string): Promise<Source> {
+  const target = targetOf(argument);
+  if (target.is === 'service') throw new CliFailure('usage', 'trace wants a file or the id of a snapshot.');
+  return target.is === 'file' ? target.path : connect().bytes(`${remotePath(target)}/raw`);
 }
 
 async function readTrace(
-  path: string,
+  source: Source,
   sink: TraceSink,
   isEnough: () => boolean = () => false,
 ): Promise<{ reader: TraceReader; fault: FormatError | null }> {
   const reader = new TraceReader(sink);
   try {
-    for await (const chunk of chunksOf(path)) {
+    for await (const chunk of chunksOf(source)) {
       reader.push(chunk);
       if (isEnough()) return { reader, fault: null };
     }
@@ -92,13 +118,18 @@ async function readTrace(
         fault: new FormatError('malformed', `the gzip around it is broken (${code})`, {}, { cause: error }),
       };
     }
-    throw new CliFailure('noInput', `Cannot read ${escapeControl(path)}: ${code}.`, { cause: error });
+    throw new CliFailure('noInput', `Cannot read ${escapeControl(String(source))}: ${code}.`, { cause: error });
   }
 }
 
-/** The bytes of a file, inflated if it is gzip. */
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
-  const file = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 18 });
+/** The bytes of a trace, inflated if it is gzip. */
+async function* chunksOf(source: Source): AsyncGenerator<Uint8Array> {
+  const file =
+    source === '-'
+      ? process.stdin
+      : typeof source === 'string'
+        ? createReadStream(source, { highWaterMark: 1 << 18 })
+        : Readable.from([source]);
   try {
     const chunks = file[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
     const first = await chunks.next();
@@ -115,8 +146,8 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-function failure(path: string, fault: FormatError): CliFailure {
-  return new CliFailure('failed', `${escapeControl(path)}: ${fault.fault}: ${escapeControl(fault.message)}`, {
+function failure(origin: string, fault: FormatError): CliFailure {
+  return new CliFailure('failed', `${escapeControl(origin)}: ${fault.fault}: ${escapeControl(fault.message)}`, {
     cause: fault,
   });
 }
@@ -130,38 +161,18 @@ function windowEnd(summary: TraceSummary, goroutine: number | null, before: stri
 }
 
 function moment(summary: TraceSummary, text: string): number {
-  const sinceStart = durationNanos(text);
+  const sinceStart = traceDuration(text);
   if (sinceStart !== null) return summary.start + sinceStart;
-  const millis = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(millis)) {
+  const wall = unixNanos(text);
+  if (wall === null) {
     throw new CliFailure(
       'usage',
       `--before wants a time since the start such as 1.5s, or of day (RFC 3339), not "${text}".`,
     );
   }
-  const time = summary.wallClock.timeOf(BigInt(millis) * 1_000_000n + subMillisecondNanos(text));
+  const time = summary.wallClock.timeOf(wall);
   if (time === null) throw new CliFailure('failed', 'Traces of Go 1.24 and older hold no time of day.');
   return time;
-}
-
-/** What Date.parse drops of `…:05.123456789Z`. */
-function subMillisecondNanos(text: string): bigint {
-  const digits = /\.\d{3}(\d{1,6})/.exec(text)?.[1] ?? '';
-  return BigInt(digits.padEnd(6, '0'));
-}
-
-const unitNanos = new Map([
-  ['ns', 1],
-  ['us', 1e3],
-  ['µs', 1e3],
-  ['ms', 1e6],
-  ['s', 1e9],
-  ['m', 60e9],
-]);
-
-function durationNanos(text: string): number | null {
-  const match = /^(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m)$/.exec(text);
-  return match === null ? null : Math.round(Number(match[1]) * unitNanos.get(match[2])!);
 }
 
 function goroutineId(text: string): number {
@@ -175,44 +186,4 @@ function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text))
     throw new CliFailure('usage', `--limit wants a number from 1 to 999999, not "${text}".`);
   return Number(text);
-}
-
-function jsonAnswer(
-  version: string,
-  summary: TraceSummary,
-  window: TraceWindowResult | null,
-  fault: FormatError | null,
-  limit: number | null,
-  reader: TraceReader,
-): unknown {
-  const rows = <T>(list: readonly T[]): readonly T[] => (limit === null ? list : list.slice(0, limit));
-  const { profiles: _profiles, cpuProfile: _cpuProfile, wallClock, blocking, ...rest } = summary;
-  const wall = wallClock.at(summary.start);
-  const answer = {
-    format: version,
-    startedAtUnixNanos: wall,
-    ...rest,
-    groups: rows(summary.groups),
-    goroutines: rows(summary.goroutines),
-    blocking: {
-      ...blocking,
-      entries: rows(blocking.entries).map((entry) => ({ ...entry, ...placeNames(entry.stack) })),
-    },
-    window,
-    fault: fault === null ? null : { fault: fault.fault, message: fault.message, ...fault.at },
-  };
-  return JSON.parse(
-    JSON.stringify(answer, (key, value: unknown) => {
-      if (typeof value === 'bigint') return value.toString();
-      return typeof value === 'number' && value < -1 && idKeys.has(key) ? reader.exactId(value).toString() : value;
-    }),
-  );
-}
-
-/** Fields whose numbers may stand for ids of more than 53 bits. */
-const idKeys = new Set(['id', 'goroutine', 'task', 'thread', 'proc', 'subject']);
-
-function placeNames(stack: readonly NamedFrame[]): { callee: string | null; caller: string | null } {
-  const { callee, caller } = placeOf(stack);
-  return { callee: callee?.function ?? null, caller: caller?.function ?? null };
 }

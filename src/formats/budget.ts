@@ -5,6 +5,8 @@
 export interface Budget {
   /** Bytes after decompression. */
   readonly inflatedBytes: number;
+  /** The same of an execution trace, which is read piece by piece and never held inflated. */
+  readonly inflatedTraceBytes: number;
   /** Output bytes per input byte, enforced once `inflateRatioFromBytes` came out. Real profiles reach 3 to 10. */
   readonly inflateRatio: number;
   readonly inflateRatioFromBytes: number;
@@ -38,6 +40,7 @@ const MiB = 1024 * KiB;
 
 export const defaultBudget: Budget = {
   inflatedBytes: 64 * MiB,
+  inflatedTraceBytes: 256 * MiB,
   inflateRatio: 200,
   inflateRatioFromBytes: 16 * MiB,
   messages: 4_000_000,

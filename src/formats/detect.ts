@@ -14,7 +14,11 @@ import { sniffRuntimeMetricsText } from './runtime-metrics/runtime-metrics-text.
 /** What the first bytes of an artefact say. */
 export interface Sniffed {
   readonly format: Format;
-  /** Whether the artefact itself says when it was captured: then that is its time, else the time of receipt is. */
+  /**
+   * Whether it holds readings of a clock, so that no two captures have the same bytes: then the same bytes are the same
+   * capture. A profile says by it when it was made, where it was made in Go; an execution trace of Go 1.24 or older has
+   * only a clock that counts from an unknown moment, and is placed by the time of receipt.
+   */
   readonly ownClock: boolean;
   /** Whether it was found inside a layer of gzip. */
   readonly gzip: boolean;

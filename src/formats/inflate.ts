@@ -41,24 +41,13 @@ export const inflateGzip: Inflate = (bytes, maxBytes) => {
   for (;;) {
     const status = zlibInflate(stream, Z_NO_FLUSH);
     if (stream.next_out > maxBytes) throw overBudget('inflatedBytes', stream.next_out, maxBytes);
-    if (status === Z_STREAM_END) {
-      if (stream.avail_in === 0) return output.subarray(0, stream.next_out);
-      if (!isGzip(bytes.subarray(stream.next_in)) && !isCutMagic(bytes, stream.next_in)) {
-        throw new FormatError('malformed', 'decompressing profile: gzip: trailing bytes after the last member', {
-          offset: stream.next_in,
-        });
-      }
-      zlibInflateReset(stream);
-    } else if (status !== Z_OK && status !== Z_BUF_ERROR) {
-      throw new FormatError('malformed', `decompressing profile: ${reason(stream.msg)}`, { offset: stream.next_in });
-    } else if (stream.avail_out === 0) {
+    if (isEndOfInflate(stream, status, bytes)) return output.subarray(0, stream.next_out);
+    if (stream.avail_out === 0) {
       const larger = new Uint8Array(Math.min(output.length * 2, maxBytes + 1));
       larger.set(output);
       output = larger;
       stream.output = output;
       stream.avail_out = output.length - stream.next_out;
-    } else {
-      throw new FormatError('truncated', 'decompressing profile: unexpected EOF', { offset: bytes.length });
     }
   }
 };
@@ -77,10 +66,100 @@ export function inflateWithin(bytes: Uint8Array, budget: Budget, inflate: Inflat
     byRatio < budget.inflatedBytes
       ? inflateByRatio(bytes, byRatio, budget.inflateRatio, inflate)
       : inflate(bytes, budget.inflatedBytes);
-  if (isGzip(inflated)) {
-    throw new FormatError('malformed', 'nested compression: a gzip file inside a gzip file');
-  }
+  if (isGzip(inflated)) throw nestedGzip();
   return inflated;
+}
+
+/**
+ * The bytes without what `Content-Encoding: gzip` has put around an artefact that is gzip itself; around any other the
+ * two layers are one, and stay. Throws what `inflate` throws, and `malformed` if there is no gzip.
+ */
+export function withoutEncoding(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array {
+  if (!isGzip(bytes)) throw new FormatError('malformed', 'sent with Content-Encoding: gzip, but the body is not gzip');
+  if (!isGzip(inflateHead(bytes, magicBytes))) return bytes;
+  const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
+  return inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
+}
+
+const magicBytes = 16;
+const pieceBytes = 256 * 1024;
+
+/**
+ * The bytes as they are, or what they decompress to if they are gzip, piece by piece: more than a piece is never in
+ * memory. A piece is valid during the call only.
+ *
+ * Throws what `inflateWithin` throws, but only when it gets there: what stands before the damage, or before the limit, has
+ * then been given away.
+ *
+ * @param maxBytes of all pieces together, refused by the name `limit`
+ * @param take tells whether it wants more
+ */
+export function inflatePieces(
+  bytes: Uint8Array,
+  { maxBytes, limit, inflateRatio, inflateRatioFromBytes }: PieceLimits,
+  take: (piece: Uint8Array) => boolean,
+): void {
+  if (!isGzip(bytes)) {
+    const allowed = bytes.subarray(0, maxBytes);
+    for (let start = 0; start < allowed.length; start += pieceBytes) {
+      if (!take(allowed.subarray(start, start + pieceBytes))) return;
+    }
+    if (bytes.length > maxBytes) throw overBudget(limit, bytes.length, maxBytes);
+    return;
+  }
+  const stream = new ZStream();
+  zlibInflateInit2(stream, GZIP_ONLY);
+  stream.input = bytes;
+  stream.next_in = 0;
+  stream.avail_in = bytes.length;
+  const output = new Uint8Array(pieceBytes);
+  stream.output = output;
+  let total = 0;
+  for (let isFirst = true, isOver = false; !isOver; isFirst = false) {
+    stream.next_out = 0;
+    stream.avail_out = output.length;
+    const status = zlibInflate(stream, Z_NO_FLUSH);
+    const piece = output.subarray(0, stream.next_out);
+    total += piece.length;
+    if (total > maxBytes) {
+      if (!take(piece.subarray(0, piece.length - (total - maxBytes)))) return;
+      throw overBudget(limit, total, maxBytes);
+    }
+    if (total > inflateRatioFromBytes && total > inflateRatio * bytes.length) {
+      throw overBudget('inflateRatio', Math.ceil(total / bytes.length), inflateRatio);
+    }
+    if (isFirst && isGzip(piece)) throw nestedGzip();
+    if (piece.length > 0 && !take(piece)) return;
+    isOver = isEndOfInflate(stream, status, bytes);
+  }
+}
+
+export interface PieceLimits extends Pick<Budget, 'inflateRatio' | 'inflateRatioFromBytes'> {
+  readonly maxBytes: number;
+  readonly limit: string;
+}
+
+/** Whether all was read, once a call of `zlibInflate` has filled the output or come to an end. Throws FormatError. */
+function isEndOfInflate(stream: ZStream, status: number, bytes: Uint8Array): boolean {
+  if (status === Z_STREAM_END) {
+    if (stream.avail_in === 0) return true;
+    if (!isGzip(bytes.subarray(stream.next_in)) && !isCutMagic(bytes, stream.next_in)) {
+      throw new FormatError('malformed', 'decompressing profile: gzip: trailing bytes after the last member', {
+        offset: stream.next_in,
+      });
+    }
+    zlibInflateReset(stream);
+    return false;
+  }
+  if (status !== Z_OK && status !== Z_BUF_ERROR) {
+    throw new FormatError('malformed', `decompressing profile: ${reason(stream.msg)}`, { offset: stream.next_in });
+  }
+  if (stream.avail_out === 0) return false;
+  throw new FormatError('truncated', 'decompressing profile: unexpected EOF', { offset: bytes.length });
+}
+
+function nestedGzip(): FormatError {
+  return new FormatError('malformed', 'nested compression: a gzip file inside a gzip file');
 }
 
 /** Names the ratio as the limit where it is the one that was hit: then no larger file would have passed either. */

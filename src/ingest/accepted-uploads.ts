@@ -8,7 +8,7 @@ export interface ArchivedBytes {
   readonly sha256: Buffer;
   readonly sizeBytes: number;
   readonly contentEncoding: ContentEncoding;
-  /** Whether the bytes themselves say when they were captured. */
+  /** Whether the bytes hold readings of a clock, so that they alone say which capture they are. */
   readonly ownClock: boolean;
   readonly declared: DeclaredUpload;
 }

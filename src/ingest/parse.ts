@@ -1,11 +1,12 @@
 import type { Budget } from '../formats/budget.js';
 import { describeSniffed, type Format, sniffHead } from '../formats/detect.js';
 import { FormatError } from '../formats/format-error.js';
-import { type Inflate, inflateWithin, isGzip } from '../formats/inflate.js';
+import { type Inflate, inflateHead, inflateWithin, isGzip, withoutEncoding } from '../formats/inflate.js';
 import type { Kind } from '../formats/kind.js';
 import { isProcessMemoryFile } from '../formats/process-memory/decode.js';
 import type { ParsedPart } from './parsed-part.js';
 import { type Declared, KindMismatch } from './parts/declared.js';
+import { traceParts } from './parts/exectrace.js';
 import { logParts } from './parts/log.js';
 import {
   buildInfoParts,
@@ -49,25 +50,34 @@ const readers: Partial<Record<Format, PartsOf>> = {
  *
  * @throws FormatError, its message fit for the sender; KindMismatch
  */
-export function parse(bytes: Uint8Array, declared: Declared, { budget, inflate }: ParseMeans): ParsedPart[] {
-  const artefact = inflateWithin(
-    declared.contentEncoding === 'gzip' ? unwrap(bytes, budget, inflate) : bytes,
-    budget,
-    inflate,
-  );
-  const format = sniffHead(artefact)?.format ?? formatByName(artefact, declared.name);
-  if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
-  const partsOf = format === undefined ? searchLog : readers[format];
-  if (partsOf === undefined) throw unrecognized(artefact);
-  const found = partsOf(artefact, declared, budget);
-  const parts =
-    format !== 'log' && found.some(leavesOut) ? [...found, ...logBehind(artefact, declared, budget)] : found;
+export function parse(bytes: Uint8Array, declared: Declared, means: ParseMeans): ParsedPart[] {
+  const { contentEncoding } = declared;
+  const received = contentEncoding === 'gzip' ? withoutEncoding(bytes, means.budget, means.inflate) : bytes;
+  const parts = partsIn(received, declared, means);
   const { declaredKind } = declared;
   if (declaredKind !== null && !parts.some(({ kind }) => isMeantBy(declaredKind, kind))) {
     const kinds = [...new Set(parts.map(({ kind }) => kind))].join(', ');
     throw new KindMismatch('malformed', `declared ${declaredKind} but is ${kinds}`);
   }
   return parts;
+}
+
+/** @param bytes an artefact, with one layer of gzip around it at most */
+function partsIn(bytes: Uint8Array, declared: Declared, { budget, inflate }: ParseMeans): ParsedPart[] {
+  // Inflated, a trace may be larger than anything else: it is never in memory as a whole.
+  if (isTrace(bytes)) return traceParts(bytes, budget);
+  const artefact = inflateWithin(bytes, budget, inflate);
+  const format = sniffHead(artefact)?.format ?? formatByName(artefact, declared.name);
+  if (format === 'empty') throw new FormatError('truncated', 'empty input file', { offset: 0 });
+  const partsOf = format === undefined ? searchLog : readers[format];
+  if (partsOf === undefined) throw unrecognized(artefact);
+  const parts = partsOf(artefact, declared, budget);
+  return format !== 'log' && parts.some(leavesOut) ? [...parts, ...logBehind(artefact, declared, budget)] : parts;
+}
+
+function isTrace(bytes: Uint8Array): boolean {
+  const head = bytes.subarray(0, headBytes);
+  return sniffHead(isGzip(head) ? inflateHead(head, magicBytes) : head)?.format === 'exectrace';
 }
 
 /** A number alone says what it is by the name of its file only. */
@@ -95,13 +105,6 @@ function logBehind(artefact: Uint8Array, declared: Declared, budget: Budget): Pa
   }
 }
 
-/** Takes off what `Content-Encoding: gzip` has put around the artefact, which may be gzip itself. */
-function unwrap(bytes: Uint8Array, budget: Budget, inflate: Inflate): Uint8Array {
-  if (!isGzip(bytes)) throw new FormatError('malformed', 'sent with Content-Encoding: gzip, but the body is not gzip');
-  const byRatio = Math.max(budget.inflateRatioFromBytes, budget.inflateRatio * bytes.length);
-  return inflate(bytes, Math.min(budget.inflatedBytes, byRatio));
-}
-
 /** A dump (debug=2) is what the goroutine profile of net/http/pprof gives as text, so whoever says `goroutine` means it too. */
 function isMeantBy(declared: Kind, found: Kind): boolean {
   return declared === found || (declared === 'goroutine' && found === 'goroutine-dump');
@@ -126,6 +129,7 @@ function searchLog(artefact: Uint8Array, declared: Declared, budget: Budget): Pa
 }
 
 const headBytes = 4096;
+const magicBytes = 16;
 
 function isBlank(text: Uint8Array): boolean {
   const start = text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0;

@@ -85,7 +85,7 @@ function readCapturedAt(text: string, now: Date): Date {
   return moment;
 }
 
-/** Whether the bytes themselves say when they were captured, as far as the first of them tell. */
+/** Whether the bytes hold readings of a clock, so that they alone say which capture they are (see `Sniffed`). */
 export function hasOwnClock(head: Uint8Array, contentEncoding: ContentEncoding): boolean {
   const outer = contentEncoding === 'gzip' && isGzip(head) ? inflateHead(head, head.length) : head;
   return (isGzip(outer) ? sniff(outer) : sniffHead(outer))?.ownClock ?? false;

@@ -46,6 +46,7 @@ export const problems = {
   truncated: { status: 422, title: 'The bytes end too early' },
   'over-budget': { status: 422, title: 'The artefact is too large to be decoded' },
   'kind-mismatch': { status: 422, title: 'The artefact is not of the declared kind' },
+  'not-a-trace': { status: 422, title: 'The snapshot is no execution trace' },
   'no-stacks': { status: 422, title: 'The snapshot holds no stacks' },
   'no-goroutines': { status: 422, title: 'The snapshot does not tell this of goroutines' },
   quarantined: { status: 422, title: 'The artefact made the parser fail again and again' },

@@ -12,6 +12,7 @@ import { ServicesController } from './services.controller.js';
 import { SettledUploads } from './settled-uploads.js';
 import { SnapshotsController } from './snapshots.controller.js';
 import { Snapshots } from './snapshots.js';
+import { TraceController } from './trace.controller.js';
 import { TrendsController } from './trends.controller.js';
 import { VisibleStacks } from './visible-stacks.js';
 
@@ -20,6 +21,7 @@ import { VisibleStacks } from './visible-stacks.js';
   imports: [QueryThreadsModule, TenantsModule],
   controllers: [
     SnapshotsController,
+    TraceController,
     CapturesController,
     ServicesController,
     ServiceStacksController,

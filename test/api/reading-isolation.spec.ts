@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { startTestApp, type TestApp } from '../app.js';
+import { traceBytes } from '../formats/trace-fixtures.js';
 import { insertTenant, insertTestKey } from '../tenants/fixture.js';
 import { fixture, heap, send, upload } from './uploads.js';
 
@@ -10,6 +11,7 @@ let foreign: Things;
 let otherTeam: Things;
 const random: Things = {
   id: randomUUID(),
+  trace: randomUUID(),
   capture: randomUUID(),
   service: 'no-such-service',
   team: 'no-such-team',
@@ -18,6 +20,7 @@ let teamKey: string;
 
 interface Things {
   id: string;
+  trace: string;
   capture: string;
   service: string;
   team: string;
@@ -36,6 +39,7 @@ beforeAll(async () => {
   const profile = fixture('go1.25/heap.pb.gz');
   const things = async (service: string, team: string, sender?: string): Promise<Things> => ({
     id: await upload(app, profile, { service, team }, sender),
+    trace: await upload(app, traceBytes('go1.26-coroutines.trace'), { service, team }, sender),
     capture: await capture(profile, service, sender),
     service,
     team,
@@ -68,6 +72,9 @@ const routes: [name: string, fill: Fill][] = [
   ['snapshots/{id}/top', ({ id }) => `snapshots/${id}/top`],
   ['snapshots/{id}/flamegraph', ({ id }) => `snapshots/${id}/flamegraph`],
   ['snapshots/{id}/folded', ({ id }) => `snapshots/${id}/folded`],
+  ['snapshots/{id}/trace', ({ trace }) => `snapshots/${trace}/trace`],
+  ['snapshots/{id}/trace?goroutine', ({ trace }) => `snapshots/${trace}/trace?goroutine=1`],
+  ['snapshots/{id}/trace/events', ({ trace }) => `snapshots/${trace}/trace/events`],
   ['captures/{id}', ({ capture }) => `captures/${capture}`],
   ['captures/{id}?wait', ({ capture }) => `captures/${capture}?wait=1`],
   ['captures?service', ({ service }) => `captures?service=${service}`],
@@ -108,7 +115,7 @@ async function answer(fill: Fill, things: Things, key: string) {
     'content-length': _length,
     ...rest
   } = headers as Record<string, string>;
-  const body = [requestId, things.id, things.capture, things.service, things.team].reduce(
+  const body = [requestId, things.id, things.trace, things.capture, things.service, things.team].reduce(
     (all, name) => all.replaceAll(name, '…'),
     text ?? '',
   );
@@ -157,10 +164,11 @@ test('lists show the caller what is its own and nothing else', async () => {
   expect(await services(teamKey)).toEqual(['pay']);
   const snapshots = async (query: string, key: string) =>
     ((await ask(`snapshots?limit=5000${query}`, key)).body.rows as { id: string }[]).map(({ id }) => id).sort();
-  expect(await snapshots('', app.keys.read)).toEqual([own.id, otherTeam.id].sort());
-  for (const query of ['', '&kind=heap', '&instance=default', '&state=indexed']) {
-    expect(await snapshots(query, teamKey)).toEqual([own.id]);
+  expect(await snapshots('', app.keys.read)).toEqual([own, otherTeam].flatMap(({ id, trace }) => [id, trace]).sort());
+  for (const query of ['', '&instance=default', '&state=indexed']) {
+    expect(await snapshots(query, teamKey)).toEqual([own.id, own.trace].sort());
   }
+  expect(await snapshots('&kind=heap', teamKey)).toEqual([own.id]);
   const captures = async (key: string) =>
     ((await ask('captures', key)).body.rows as { id: string }[]).map(({ id }) => id).sort();
   expect(await captures(app.keys.read)).toEqual([own.capture, otherTeam.capture].sort());

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { TraceAnswer, TraceWindowAnswer } from '../../src/analysis/trace/trace-answer.js';
 import { CliFailure } from '../../src/cli/failure.js';
 import { printTrace, type TraceOptions } from '../../src/cli/trace.js';
 import { event, noThread, TraceBuilder } from '../builders/trace-builder.js';
@@ -10,12 +11,16 @@ import { traceBytes, tracePath } from '../formats/trace-fixtures.js';
 const folder = mkdtempSync(join(tmpdir(), 'tidemark-trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const noServer = (): never => {
+  throw new Error('a local file needs no server');
+};
+
 async function run(path: string, options: TraceOptions = {}): Promise<{ text: string; failure: CliFailure | null }> {
   const printed: string[] = [];
   const out = { print: (text: string) => void printed.push(text), remark() {}, progress() {} };
   let failure: CliFailure | null = null;
   try {
-    await printTrace(path, options, out);
+    await printTrace(noServer, path, options, out);
   } catch (error) {
     if (!(error instanceof CliFailure)) throw error;
     failure = error;
@@ -29,18 +34,10 @@ function file(name: string, bytes: Uint8Array): string {
   return path;
 }
 
-interface Answer {
-  readonly events: number;
-  readonly baseNanos: string;
-  readonly startedAtUnixNanos: string | null;
-  readonly goroutines: readonly { id: number | string; name: string; longestBlock: { start: number } | null }[];
-  readonly blocking: { readonly entries: readonly { reason: string; caller: string | null; callee: string | null }[] };
-  readonly window: {
-    readonly to: number;
-    readonly events: readonly { time: number; subject: number; to: string }[];
-  } | null;
+type Answer = TraceAnswer & {
+  readonly window: TraceWindowAnswer | null;
   readonly fault: { readonly fault: string; readonly message: string } | null;
-}
+};
 
 const busy = tracePath('go1.26-cpusamples.trace');
 
@@ -62,8 +59,8 @@ describe('tidemark trace', () => {
   it('gives the same as JSON, with 64-bit numbers as text', async () => {
     const { text } = await run(busy, { json: true });
     const answer = JSON.parse(text) as Answer;
-    expect(answer).toMatchObject({ events: 33282, fault: null, window: null, baseNanos: '2201849858752' });
-    expect(answer.startedAtUnixNanos).toMatch(/^1795447908685\d{6}$/);
+    expect(answer).toMatchObject({ events: 33282, fault: null, window: null, base_nanos: '2201849858752' });
+    expect(answer.started_at_nanos).toMatch(/^1795447908685\d{6}$/);
     expect(answer.blocking.entries.find(({ reason }) => reason === 'sleep')!.callee).toBe('time.Sleep');
   });
 
@@ -93,10 +90,10 @@ describe('tidemark trace', () => {
 
   it('shows everything in a window before a time, since the start or of day', async () => {
     const json = JSON.parse((await run(busy, { before: '100ms', window: '1ms', json: true })).text) as Answer;
-    const { events, to } = json.window!;
+    const { events, to_nanos: to } = json.window!;
     expect(events.length).toBeGreaterThan(0);
-    for (const { time } of events) expect(time >= to - 1e6 && time <= to).toBe(true);
-    const started = BigInt(json.startedAtUnixNanos!) + 100_000_000n;
+    for (const { at_nanos: at } of events) expect(at >= to - 1e6 && at <= to).toBe(true);
+    const started = BigInt(json.started_at_nanos!) + 100_000_000n;
     const fraction = String(started % 1_000_000_000n).padStart(9, '0');
     const day = `${new Date(Number(started / 1_000_000n)).toISOString().slice(0, 19)}.${fraction}Z`;
     const same = JSON.parse((await run(busy, { before: day, window: '1ms', json: true })).text) as Answer;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { defaultBudget } from '../../src/formats/budget.js';
 import { FormatError } from '../../src/formats/format-error.js';
-import { inflateGzip, inflateHead, inflateWithin, type Inflate } from '../../src/formats/inflate.js';
+import { inflateGzip, inflateHead, inflatePieces, inflateWithin, type Inflate } from '../../src/formats/inflate.js';
 import { inflateNatively } from '../../src/ingest/native-inflate.js';
 
 const limit = 1024 * 1024;
@@ -133,4 +133,80 @@ it('the head of a file can be read without the rest', () => {
   expect(Buffer.from(inflateHead(gzip.subarray(0, 60), 9)).toString()).toBe('goroutine');
   expect(inflateHead(gzip.subarray(0, 5), 9)).toHaveLength(0);
   expect(inflateHead(Uint8Array.of(0x1f, 0x8b, 9, 9, 9, 9), 9)).toHaveLength(0);
+});
+
+describe('gzip piece by piece', () => {
+  const limits = { maxBytes: limit, limit: 'pieces', inflateRatio: 200, inflateRatioFromBytes: limit };
+
+  /** All pieces together, and what is wrong. */
+  function pieces(bytes: Uint8Array, maxBytes = limit): { content: Buffer; error: FormatError | null } {
+    const taken: Buffer[] = [];
+    try {
+      inflatePieces(bytes, { ...limits, maxBytes }, (piece) => taken.push(Buffer.from(piece)) > 0);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return { content: Buffer.concat(taken), error };
+    }
+    return { content: Buffer.concat(taken), error: null };
+  }
+
+  const long = Buffer.concat(Array.from({ length: 12 }, (_, i) => Buffer.from(`${i} ${text.toString()}`)));
+
+  it('gives the same bytes and the same fault as in one piece, wherever it is cut or flipped', () => {
+    const whole = Buffer.concat([gzipSync(long), gzipSync('end')]);
+    fc.assert(
+      fc.property(
+        fc.nat({ max: whole.length }),
+        fc.nat({ max: whole.length - 1 }),
+        fc.nat({ max: 255 }),
+        (end, at, bit) => {
+          const bytes = Buffer.from(whole);
+          bytes[at] ^= bit;
+          const cut = bytes.subarray(0, end);
+          if (cut[0] !== 0x1f || cut[1] !== 0x8b) return;
+          const { content, error } = pieces(cut);
+          let expected: Uint8Array | null = null;
+          try {
+            expected = inflateGzip(cut, limit);
+          } catch (refused) {
+            expect(error).toMatchObject({
+              fault: (refused as FormatError).fault,
+              message: (refused as FormatError).message,
+            });
+          }
+          if (expected !== null) {
+            expect(error).toBeNull();
+            expect(Buffer.compare(content, expected)).toBe(0);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives what is not compressed as it is', () => {
+    expect(pieces(long)).toEqual({ content: long, error: null });
+  });
+
+  it.each([
+    ['plain', long],
+    ['gzip', gzipSync(long)],
+  ])('gives what stands before the limit, and refuses by its name: %s', (_, bytes) => {
+    const { content, error } = pieces(bytes, long.length - 7);
+    expect(Buffer.compare(content, long.subarray(0, -7))).toBe(0);
+    expect(error).toMatchObject({ fault: 'over-budget', at: { limit: 'pieces', allowed: long.length - 7 } });
+    expect(pieces(bytes, long.length).error).toBeNull();
+  });
+
+  it('reads no more than is wanted', () => {
+    let count = 0;
+    inflatePieces(Buffer.concat([gzipSync(long), Buffer.from('garbage')]), limits, () => ++count < 2);
+    expect(count).toBe(2);
+  });
+
+  it('refuses gzip inside gzip, and a bomb by its ratio', () => {
+    expect(pieces(gzipSync(gzipSync(long))).error).toEqual(fault('malformed', 'nested compression'));
+    const bomb = gzipSync(Buffer.alloc(4 * limit));
+    expect(pieces(bomb, 8 * limit).error).toMatchObject({ fault: 'over-budget', at: { limit: 'inflateRatio' } });
+  });
 });
