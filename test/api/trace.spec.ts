@@ -6,6 +6,7 @@ import { printTrace, type TraceOptions } from '../../src/cli/trace.js';
 import { decodePprof } from '../../src/formats/pprof/decode.js';
 import type { TraceDto, TraceEventsDto } from '../../src/query/trace.dto.js';
 import { startTestApp, type TestApp } from '../app.js';
+import { event, noThread, TraceBuilder } from '../builders/trace-builder.js';
 import { traceBytes } from '../formats/trace-fixtures.js';
 import { fixture, send, upload } from './uploads.js';
 
@@ -121,6 +122,23 @@ describe('the summary of a trace', () => {
     expect((await trace({ goroutine: first.id })).goroutines).toEqual([first]);
     const missing = await get(`snapshots/${id}/trace`, { goroutine: 987_654 });
     expect(missing.body).toMatchObject({ status: 404, code: 'not-found' });
+  });
+
+  test('gives a goroutine that is not among those that are kept, by reading the bytes again', async () => {
+    const data = [...event(13, 1, 0, 1), ...event(25, 1, 1, noThread, 2)];
+    for (let goroutine = 100; goroutine < 400; goroutine++) data.push(...event(14, 5, goroutine, 1, 0));
+    const builder = new TraceBuilder().batch(1, 5, 10, data).sync(1).strings(1, { 1: 'main.late' });
+    builder.stacks(1, { 1: [[1, 0, 7]] }).end();
+    const many = await upload(app, gzipSync(builder.bytes()), { service: 'many' });
+    const { body } = await get(`snapshots/${many}/trace`, { limit: 1000 });
+    expect(body).toMatchObject({ goroutine_count: 301, list_lengths: { goroutines: 200 } });
+    expect(body.goroutines.map((each: { id: string }) => each.id)).not.toContain('399');
+    const one = await get(`snapshots/${many}/trace`, { goroutine: 399 });
+    expect(one.body.goroutines).toMatchObject([{ id: '399', name: 'main.late' }]);
+    expect((await get(`snapshots/${many}/trace/events`, { goroutine: 399 })).body.goroutine).toEqual(
+      one.body.goroutines[0],
+    );
+    expect((await get(`snapshots/${many}/trace`, { goroutine: 400 })).status).toBe(404);
   });
 
   test('never changes, and has a tag of its own for every question', async () => {
