@@ -4,10 +4,18 @@ import type { Reading } from '../formats/reading.js';
 /**
  * Where readings come from. What package expvar serves has the fields of MemStats; the names of `process-memory` are
  * those of /proc, of the memory controller and of ps; those of `gctrace` and `schedtrace` are the columns of GcCycles and
- * SchedSamples for rows of one line.
+ * SchedSamples for rows of one line; an execution trace has two of the runtime metrics.
  */
 export type ReadingSource =
-  'memstats' | 'expvar' | 'gcstats' | 'runtime-metrics' | 'prometheus' | 'process-memory' | 'gctrace' | 'schedtrace';
+  | 'memstats'
+  | 'expvar'
+  | 'gcstats'
+  | 'runtime-metrics'
+  | 'prometheus'
+  | 'process-memory'
+  | 'gctrace'
+  | 'schedtrace'
+  | 'exectrace';
 
 /** (plus − minus) ÷ per, all of one snapshot. A value only where every one of them is there. */
 export interface Formula {
@@ -105,7 +113,9 @@ const heapGoal = sum('/gc/heap/goal:bytes');
 
 /** All series that sources are joined on, in the order in which they are shown. */
 export const runtimeSeries: readonly RuntimeSeries[] = [
-  memStat('heap_alloc', 'bytes', 'gauge', 'HeapAlloc', 'go_memstats_heap_alloc_bytes', sum(heapObjects)),
+  memStat('heap_alloc', 'bytes', 'gauge', 'HeapAlloc', 'go_memstats_heap_alloc_bytes', sum(heapObjects), {
+    exectrace: heapObjects,
+  }),
   memStat('heap_in_use', 'bytes', 'gauge', 'HeapInuse', 'go_memstats_heap_inuse_bytes', sum(heapObjects, heapUnused)),
   memStat('heap_idle', 'bytes', 'gauge', 'HeapIdle', 'go_memstats_heap_idle_bytes', sum(heapFree, heapReleased)),
   memStat('heap_released', 'bytes', 'gauge', 'HeapReleased', 'go_memstats_heap_released_bytes', sum(heapReleased)),
@@ -123,7 +133,10 @@ export const runtimeSeries: readonly RuntimeSeries[] = [
     prometheus: inPrometheus(heapLive),
     gctrace: 'heapLiveBytes',
   }),
-  memStat('heap_goal', 'bytes', 'gauge', 'NextGC', 'go_memstats_next_gc_bytes', heapGoal, { gctrace: 'goalBytes' }),
+  memStat('heap_goal', 'bytes', 'gauge', 'NextGC', 'go_memstats_next_gc_bytes', heapGoal, {
+    gctrace: 'goalBytes',
+    exectrace: heapGoal,
+  }),
   // The same but for gctrace, whose goal is that of the cycle that has just ended.
   memStat('next_gc', 'bytes', 'gauge', 'NextGC', 'go_memstats_next_gc_bytes', heapGoal),
   memStat('heap_objects', 'count', 'gauge', 'HeapObjects', 'go_memstats_heap_objects', sum('/gc/heap/objects:objects')),

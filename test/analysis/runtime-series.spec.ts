@@ -126,6 +126,16 @@ describe('one number from many sources', () => {
     for (const [name, value] of values) expect(valuesOf('memstats', memStats).get(name)).toBe(value);
   });
 
+  it('an execution trace gives its heap and its goal', () => {
+    const readings = ['/memory/classes/heap/objects:bytes', '/gc/heap/goal:bytes'].map(
+      (name, index) => ({ name, unit: 'bytes', type: 'gauge', value: BigInt(index + 1) }) as const,
+    );
+    expect(seriesOf('exectrace', readings)).toEqual([
+      { name: 'heap_alloc', value: 1n },
+      { name: 'heap_goal', value: 2n },
+    ]);
+  });
+
   it('seconds become whole nanoseconds and percent a ratio', () => {
     expect(valuesOf('prometheus', page.readings).get('gc_pause_total')).toBe(355_914);
     expect(valuesOf('gctrace', [gauge('cpuPercentSinceStart', 'percent', 24)]).get('gc_cpu_fraction')).toBe(0.24);

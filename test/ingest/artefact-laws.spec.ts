@@ -341,7 +341,7 @@ describe('the kind that the sender declares', () => {
     ['profile-text/go1.15/heap.debug1.txt', 'gctrace', 'declared gctrace but is heap, memstats'],
     ['profile-text/go1.15/heap.debug1.txt', 'goroutine', 'declared goroutine but is a heap profile in text form'],
     ['logs/go1.26/mixed.log', 'heap', 'declared heap but is gctrace, schedtrace'],
-    ['goroutine-dumps/go1.26/goroutine.debug2.txt', 'goroutine', 'declared goroutine but is goroutine-dump'],
+    ['goroutine-dumps/go1.26/goroutine.debug2.txt', 'goroutineleak', 'declared goroutineleak but is goroutine-dump'],
     ['goroutine-dumps/damaged/sigquit-twice.log', 'cpu', 'declared cpu but is goroutine-dump'],
     ['json/go1.26/memstats.json', 'heap', 'declared heap but is memstats'],
     ['pprof/go1.26/heap.pb.gz', 'memstats', 'declared memstats but is a heap profile'],

@@ -79,6 +79,7 @@ const preference = [
   'process-memory',
   'gcstats',
   'schedtrace',
+  'exectrace',
   'gctrace',
 ];
 /** A source that covers this share of what the best one covers is not worse than it. */
