@@ -14,16 +14,20 @@ export async function startServer(environment = {}) {
   // PostgreSQL runs as another user where this runs as root, and has to enter.
   chmodSync(data, 0o755);
   const port = await freePort();
-  const child = spawn(process.execPath, [...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []), join(repository, 'dist/cli.js'), 'up'], {
-    env: {
-      ...process.env,
-      TIDEMARK_DATA: data,
-      TIDEMARK_PORT: String(port),
-      TIDEMARK_LOG_LEVEL: 'warn',
-      ...environment,
+  const child = spawn(
+    process.execPath,
+    [...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []), join(repository, 'dist/cli.js'), 'up'],
+    {
+      env: {
+        ...process.env,
+        TIDEMARK_DATA: data,
+        TIDEMARK_PORT: String(port),
+        TIDEMARK_LOG_LEVEL: 'warn',
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   child.stdout.resume();
   const url = `http://127.0.0.1:${port}`;
   await until(async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok);
