@@ -120,6 +120,7 @@ if (!goAvailable) {
       `/api/v1/services/trend/trends?function=main.main&from=${iso(from)}&to=${iso(to)}&step=1h`;
     const of = (days) => `${days} days (${(days * 1440 * instances).toLocaleString('en')} snapshots)`;
     let tenth;
+    await owner.query('analyze');
     await loading('2 days more of roll-ups and rows', () => month.repeat(1, 2));
     await owner.query('analyze');
     tenth = await measure(`trend of one function, ${of(3)}`, path(rolledUpUntil - 3 * day, rolledUpUntil));
