@@ -274,13 +274,13 @@ export function heldHourSpans(hours: readonly SummedHour[]): HeldSpan[] {
     if (spacing === null) return;
     let last = 0n;
     segments.forEach(({ buildId, runs }, segment) => {
-      const [first, end, excess, max] =
-        values === null ? zeros : values.slice(segment * 4, segment * 4 + 4).map(BigInt);
-      last = end;
+      const [first, end, excess, max] = values === null ? zeros : values.slice(segment * 4, segment * 4 + 4);
+      last = BigInt(end);
+      const most = BigInt(max);
       // The whole area stands with the first run; the runs of an hour share every bucket.
-      let area = first * BigInt(lengthOf(runs)) + excess;
+      let area = areaOf(first, lengthOf(runs), excess);
       for (let run = 0; run < runs.length; run += 2) {
-        spans.push({ startMillis: runs[run], endMillis: runs[run + 1], area, last, max, buildId });
+        spans.push({ startMillis: runs[run], endMillis: runs[run + 1], area, last, max: most, buildId });
         area = 0n;
       }
     });
@@ -330,7 +330,17 @@ export function growthHourSpans(hours: readonly SummedHour[]): GrowthSpan[] {
   return spans;
 }
 
-const zeros: readonly bigint[] = [0n, 0n, 0n, 0n];
+const zeros: readonly Exact[] = [0, 0, 0, 0];
+
+/** value × length + excess; a bigint once where numbers are exact, as they nearly always are. */
+function areaOf(value: Exact, length: number, excess: Exact): bigint {
+  if (typeof value === 'number' && typeof excess === 'number') {
+    const product = value * length;
+    const sum = product + excess;
+    if (Number.isSafeInteger(product) && Number.isSafeInteger(sum)) return BigInt(sum);
+  }
+  return BigInt(value) * BigInt(length) + BigInt(excess);
+}
 
 function lengthOf(runs: readonly number[]): number {
   let length = 0;

@@ -94,7 +94,8 @@ export function decodeRollup(data: Uint8Array, dayMillis: number, only?: number)
   const layouts: { hour: number; segments: { delta: boolean }[] }[] = [];
   for (let count = reader.count(2); count > 0; count--) {
     const hour = reader.byte();
-    const segments = Array.from({ length: reader.count(1) }, () => ({ delta: reader.byte() === 1 }));
+    const segments: { delta: boolean }[] = [];
+    for (let left = reader.count(1); left > 0; left--) segments.push({ delta: reader.byte() === 1 });
     layouts.push({ hour, segments });
   }
   const timed = reader.byte() === 1;
@@ -251,8 +252,15 @@ function writeWide(out: ByteWriter, value: bigint): void {
 }
 
 function readWide(reader: ByteReader): bigint {
-  let value = 0n;
-  for (let shift = 0n; shift < 2048n; shift += 7n) {
+  // Nearly all are short, and a bigint per byte would take most of the time.
+  let low = 0;
+  for (let scale = 1; scale < 2 ** 49; scale *= 128) {
+    const byte = reader.byte();
+    low += (byte & 127) * scale;
+    if (byte < 128) return BigInt(low % 2 === 0 ? low / 2 : (low + 1) / -2);
+  }
+  let value = BigInt(low);
+  for (let shift = 49n; shift < 2048n; shift += 7n) {
     const byte = reader.byte();
     value |= BigInt(byte & 127) << shift;
     if (byte < 128) return (value & 1n) === 0n ? value >> 1n : -(value >> 1n) - 1n;

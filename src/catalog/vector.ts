@@ -63,7 +63,7 @@ export function decodeVector(data: Uint8Array, only?: number): SnapshotVector {
   const rows = content.count(1);
   const columns = content.count(2);
   const nodes = new Int32Array(rows);
-  const gaps = new Float64Array(rows);
+  const gaps = roomForValues(rows);
   content.uints(gaps);
   let before = -1;
   for (let row = 0; row < rows; row++) {
@@ -133,6 +133,15 @@ function decodeColumn(
   if (index >= encoded.length) throw new DamagedBlockError(`no column ${index} among ${encoded.length}`);
   const reader = new ByteReader(encoded[index]);
   const layout = reader.byte();
+  if (layout > Layout.bigints) throw new DamagedBlockError(`column layout ${layout}`);
+  let divisors: Float64Array | undefined;
+  if (layout === Layout.ratios) {
+    if (index === 0) throw new DamagedBlockError('the first column refers to the one before');
+    // Before anything else is read: it takes the same room.
+    const before = decodedBefore ?? decodeColumn(encoded, index - 1, rows);
+    if (!(before instanceof Float64Array)) throw new DamagedBlockError('ratios to a column of bigints');
+    divisors = before;
+  }
   const present = readPresence(reader, rows);
   if (layout === Layout.bigints || layout === Layout.wideNumbers) {
     const column = new BigInt64Array(rows);
@@ -140,15 +149,11 @@ function decodeColumn(
     reader.end();
     return layout === Layout.bigints ? column : Float64Array.from(column, Number);
   }
-  if (layout > Layout.ratios) throw new DamagedBlockError(`column layout ${layout}`);
   const column = new Float64Array(rows);
-  const read = new Float64Array(present.length);
+  const read = roomForValues(present.length);
   reader.uints(read);
   for (let i = 0; i < read.length; i++) column[present[i]] = unzigzag(read[i]);
-  if (layout === Layout.ratios) {
-    if (index === 0) throw new DamagedBlockError('the first column refers to the one before');
-    const divisors = decodedBefore ?? decodeColumn(encoded, index - 1, rows);
-    if (!(divisors instanceof Float64Array)) throw new DamagedBlockError('ratios to a column of bigints');
+  if (divisors !== undefined) {
     reader.uints(read);
     for (let i = 0; i < read.length; i++) {
       const row = present[i];
@@ -184,9 +189,21 @@ function writePresence(out: ByteWriter, column: Int64Column): void {
   }
 }
 
-/** The rows that have a value other than zero, ascending. */
+/*
+ * What is read is at once made into something else. A trend decodes hundreds of vectors, so the room for it is used again:
+ * arrays of this size lie outside of V8's heap, and to give them back costs as much as to fill them.
+ */
+const roomRows = 65_536;
+const roomOfValues = new Float64Array(roomRows);
+const roomOfPresence = new Int32Array(roomRows);
+
+function roomForValues(rows: number): Float64Array {
+  return rows > roomRows ? new Float64Array(rows) : roomOfValues.subarray(0, rows);
+}
+
+/** The rows that have a value other than zero, ascending; valid until the next column is read. */
 function readPresence(reader: ByteReader, rows: number): Int32Array {
-  const present = new Int32Array(rows);
+  const present = rows > roomRows ? new Int32Array(rows) : roomOfPresence;
   let count = 0;
   switch (reader.byte()) {
     case Presence.all:

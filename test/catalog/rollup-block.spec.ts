@@ -11,6 +11,12 @@ const integer = fc.oneof(
   { weight: 6, arbitrary: fc.integer() },
   { weight: 2, arbitrary: fc.maxSafeInteger() },
   { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 90n), max: 2n ** 90n }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ bit: fc.integer({ min: 45, max: 64 }), off: fc.integer({ min: -2, max: 2 }), sign: fc.boolean() })
+      .map(({ bit, off, sign }) => (sign ? -1n : 1n) * (2n ** BigInt(bit) + BigInt(off))),
+  },
 );
 
 function normal(value: Exact): Exact {

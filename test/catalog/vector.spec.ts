@@ -37,6 +37,24 @@ describe('a vector', () => {
     );
   });
 
+  it('stays as it was read while others are read, however many rows they have', async () => {
+    const rows = 70_000;
+    const long = Float64Array.from({ length: rows }, (_, row) => (row % 7) * 48);
+    const data = await encodeVector(
+      Int32Array.from({ length: rows }, (_, row) => row * 2),
+      [Float64Array.from({ length: rows }, (_, row) => row % 7), long],
+    );
+    await fc.assert(
+      fc.asyncProperty(vector, vector, async (one, other) => {
+        const read = decodeVector(await encodeVector(one.nodes, one.values));
+        decodeVector(await encodeVector(other.nodes, other.values));
+        expect(decodeVector(data, 1).values).toEqual([long]);
+        expect(read).toEqual(one);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('gives one column alone that is the same as among the others', async () => {
     await fc.assert(
       fc.asyncProperty(vector, async ({ nodes, values }) => {
