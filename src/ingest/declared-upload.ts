@@ -5,6 +5,8 @@ export interface DeclaredUpload {
   readonly kind?: Kind;
   /** RFC 3339 in UTC with milliseconds. */
   readonly capturedAt?: string;
+  /** When the process of a log started, likewise. */
+  readonly processStart?: string;
   readonly build?: string;
   readonly gitSha?: string;
   readonly ciBuild?: string;

@@ -71,6 +71,8 @@ export interface ParseRequest {
   readonly name: string | null;
   /** The given time of capture, else that of receipt, Unix nanoseconds. */
   readonly aroundNanos: bigint;
+  /** When the process started, Unix nanoseconds, if the sender says so. */
+  readonly processStartNanos?: bigint;
 }
 
 /** The bytes are no good, or not what the sender said. */

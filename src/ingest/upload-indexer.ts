@@ -89,8 +89,8 @@ export class UploadIndexer {
       declaredKind: declared.kind ?? null,
       declaredDelta: declared.delta ?? null,
       name,
-      aroundNanos:
-        BigInt(declared.capturedAt === undefined ? receivedAt.getTime() : Date.parse(declared.capturedAt)) * 1_000_000n,
+      aroundNanos: nanosOf(declared.capturedAt) ?? BigInt(receivedAt.getTime()) * 1_000_000n,
+      processStartNanos: nanosOf(declared.processStart),
     });
   }
 
@@ -129,4 +129,9 @@ export class UploadIndexer {
     }
     return isOver;
   }
+}
+
+/** Of RFC 3339. */
+function nanosOf(time: string | undefined): bigint | undefined {
+  return time === undefined ? undefined : BigInt(Date.parse(time)) * 1_000_000n;
 }

@@ -42,8 +42,12 @@ export function readContentLength(request: Request): number | null {
 }
 
 /** The parameters of an upload or of a capture that are kept beside the bytes. */
-export interface GivenParameters extends Omit<DeclaredUpload, 'capturedAt' | 'gitSha' | 'ciBuild' | 'captureMs'> {
+export interface GivenParameters extends Omit<
+  DeclaredUpload,
+  'capturedAt' | 'processStart' | 'gitSha' | 'ciBuild' | 'captureMs'
+> {
   readonly captured_at?: string;
+  readonly process_start?: string;
   readonly git_sha?: string;
   readonly ci_build?: string;
   readonly capture_ms?: number;
@@ -53,7 +57,8 @@ export interface GivenParameters extends Omit<DeclaredUpload, 'capturedAt' | 'gi
 export function readDeclared(query: GivenParameters, now: Date): DeclaredUpload {
   const said: DeclaredUpload = {
     kind: query.kind,
-    capturedAt: query.captured_at === undefined ? undefined : readCapturedAt(query.captured_at, now).toISOString(),
+    capturedAt: readTime('captured_at', query.captured_at, now)?.toISOString(),
+    processStart: readTime('process_start', query.process_start, now)?.toISOString(),
     build: query.build,
     gitSha: query.git_sha,
     ciBuild: query.ci_build,
@@ -65,21 +70,22 @@ export function readDeclared(query: GivenParameters, now: Date): DeclaredUpload 
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
 }
 
-function readCapturedAt(text: string, now: Date): Date {
+function readTime(name: string, text: string | undefined, now: Date): Date | undefined {
+  if (text === undefined) return undefined;
   // A time relative to now would make every retry another snapshot.
   const moment = /^(now|-)/.test(text) ? null : findMoment(text, now);
   if (!moment) {
-    const detail = 'captured_at must be RFC 3339, or Unix time in seconds or milliseconds';
+    const detail = `${name} must be RFC 3339, or Unix time in seconds or milliseconds`;
     throw new Problem('validation-failed', detail, {
-      errors: [{ pointer: '?captured_at', code: 'is-moment', detail }],
+      errors: [{ pointer: `?${name}`, code: 'is-moment', detail }],
     });
   }
   const ageMillis = now.getTime() - moment.getTime();
   if (ageMillis > oldestMillis || ageMillis < -youngestMillis) {
     throw new Problem(
       'outside-time-window',
-      `captured_at is ${moment.toISOString()}; it must lie between 400 days ago and 10 minutes from now.`,
-      { errors: [{ pointer: '?captured_at', code: 'outside-time-window' }] },
+      `${name} is ${moment.toISOString()}; it must lie between 400 days ago and 10 minutes from now.`,
+      { errors: [{ pointer: `?${name}`, code: 'outside-time-window' }] },
     );
   }
   return moment;

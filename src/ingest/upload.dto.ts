@@ -50,6 +50,15 @@ export class OriginQueryDto {
   captured_at?: string;
 
   /**
+   * When the process started that wrote a log, as for `captured_at`. GC cycles and scheduler samples say how long after
+   * that they were; without it, and without times in the lines, the last line is taken to be of the capture.
+   * @example 2026-11-23T09:00:00Z
+   */
+  @IsOptional()
+  @MaxLength(64)
+  process_start?: string;
+
+  /**
    * Version of the program.
    * @example v1.42.0
    */

@@ -124,3 +124,32 @@ it('a dump of goroutines is meant by whoever declares goroutine, and a heap prof
   expect(part.kind).toBe('goroutine-dump');
   expect(() => parse(dump, { ...undeclared, declaredKind: 'heap' }, means)).toThrow(KindMismatch);
 });
+
+describe('a log whose lines have no time', () => {
+  const log = Buffer.from(
+    'gc 1 @1.000s 3%: 0.010+0.25+0.16 ms clock, 0.030+0.020/0.10/0+0.50 ms cpu, 4->4->2 MB, 4 MB goal, 4 P\n' +
+      'SCHED 3000ms: gomaxprocs=4 idleprocs=4 threads=5 spinningthreads=0 needspinning=0 idlethreads=3 runqueue=0 [0 0 0 0]\n',
+  );
+  const second = 1_000_000_000n;
+  const momentsOf = (declared: Partial<Declared>) =>
+    parse(log, { ...undeclared, ...declared }, means).map(({ kind, capturedAtNanos, series: [{ anchor, table }] }) => ({
+      kind,
+      capturedAtNanos,
+      anchor,
+      seconds: Math.round(Number(table.atNanos[0]) / 1e9),
+    }));
+
+  it('counts from the start of the process where that is given', () => {
+    const around = { aroundNanos: 1_000n * second, processStartNanos: 500n * second };
+    const [gc, sched] = momentsOf(around);
+    expect(gc).toMatchObject({ kind: 'gctrace', anchor: 'time', seconds: 501 });
+    expect(sched).toEqual({ kind: 'schedtrace', anchor: 'time', seconds: 503, capturedAtNanos: 503n * second });
+  });
+
+  it('ends at the capture otherwise, all that is in it by one clock', () => {
+    expect(momentsOf({ aroundNanos: 1_000n * second })).toEqual([
+      { kind: 'gctrace', capturedAtNanos: null, anchor: 'capture', seconds: -2 },
+      { kind: 'schedtrace', capturedAtNanos: null, anchor: 'capture', seconds: 0 },
+    ]);
+  });
+});

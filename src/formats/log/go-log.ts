@@ -130,13 +130,8 @@ export class GoLogReader {
     }
     const clock = this.clock();
     return {
-      gctrace: this.gc.result((index, { processes }) =>
-        this.startOf(clock, processes, index, processes[index].lastEndNanos),
-      ),
-      schedtrace: this.sched.result((index) => {
-        const { processes } = this.sched;
-        return this.startOf(clock, processes, index, processes[index].lastNanos);
-      }),
+      gctrace: this.gc.result((index, { processes }) => this.startOf(clock, processes, index)),
+      schedtrace: this.sched.result((index) => this.startOf(clock, this.sched.processes, index)),
       dumpSeen: dumpFound,
       clock,
       wrappers: [this.outer.wrapper, this.inner.wrapper].filter((name) => name !== null),
@@ -184,12 +179,12 @@ export class GoLogReader {
     return this.options.capturedAtNanos === undefined ? 'none' : 'capture';
   }
 
-  private startOf(
-    clock: LogClock,
-    processes: readonly (GcProcess | SchedProcess)[],
-    index: number,
-    lastNanos: number,
-  ): bigint | null {
+  /** How old the process was when the last line of its collector or its scheduler was written. */
+  private newestNanos(): number {
+    return Math.max(this.gc.processes.processes.at(-1)?.lastEndNanos ?? 0, this.sched.processes.at(-1)?.lastNanos ?? 0);
+  }
+
+  private startOf(clock: LogClock, processes: readonly (GcProcess | SchedProcess)[], index: number): bigint | null {
     const { processStartNanos, capturedAtNanos } = this.options;
     const newest = index === processes.length - 1;
     switch (clock) {
@@ -198,7 +193,7 @@ export class GoLogReader {
       case 'process-start':
         return newest ? processStartNanos! : null;
       case 'capture':
-        return newest ? capturedAtNanos! - BigInt(lastNanos) : null;
+        return newest ? capturedAtNanos! - BigInt(this.newestNanos()) : null;
       case 'none':
         return null;
     }

@@ -13,6 +13,8 @@ export interface Declared {
   readonly name: string | null;
   /** About when it was captured, Unix nanoseconds: the given time, else the receipt. Gives times without a year theirs. */
   readonly aroundNanos: bigint;
+  /** When the process started, Unix nanoseconds, if the sender says so. */
+  readonly processStartNanos?: bigint;
 }
 
 /** The artefact is sound, but not of the kind that the sender declared. */

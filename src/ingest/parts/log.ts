@@ -5,7 +5,7 @@ import type { SeriesTable } from '../../analysis/series-table.js';
 import type { Budget } from '../../formats/budget.js';
 import { GoroutineDumpReader } from '../../formats/goroutine-dump/decode.js';
 import { FormatError } from '../../formats/format-error.js';
-import { type GoLog, GoLogReader } from '../../formats/log/go-log.js';
+import { type GoLog, GoLogReader, type LogClock } from '../../formats/log/go-log.js';
 import type { LogLoss } from '../../formats/log/losses.js';
 import type { Kind } from '../../formats/kind.js';
 import type { ParsedPart, PartNote } from '../parsed-part.js';
@@ -15,11 +15,16 @@ import { dumpParts } from './goroutines.js';
 /**
  * What the log of a Go process holds: its GC cycles, its scheduler samples, and each goroutine dump, a part each.
  *
- * Where lines have no time of their own, the last one was written at the capture; what is known then are distances to it.
+ * Where lines have no time of their own and nobody says when the process started, the last one was written at the capture;
+ * what is known then are distances to it.
  */
-export function logParts(text: Uint8Array, { aroundNanos }: Declared, budget: Budget): ParsedPart[] {
+export function logParts(text: Uint8Array, { aroundNanos, processStartNanos }: Declared, budget: Budget): ParsedPart[] {
   const dumps = new GoroutineDumpReader();
-  const reader = new GoLogReader({ others: dumps, capturedAtNanos: aroundNanos });
+  const reader = new GoLogReader({
+    others: dumps,
+    capturedAtNanos: aroundNanos,
+    ...(processStartNanos === undefined ? {} : { processStartNanos }),
+  });
   reader.push(text.subarray(startsWithMark(text) ? 3 : 0));
   const log = reader.end();
   const parts: ParsedPart[] = [];
@@ -58,6 +63,14 @@ export function logParts(text: Uint8Array, { aroundNanos }: Declared, budget: Bu
   return parts;
 }
 
+/** How the moments of a log came by their times, where that is not plain to see. */
+const clockNotes: Readonly<Record<LogClock, readonly string[]>> = {
+  'line-times': [],
+  'process-start': ['no line says when it was written: times count from the start of the process, as it was given'],
+  capture: ['no line says when it was written: the last is taken to be of the capture'],
+  none: [],
+};
+
 function seriesPart(
   kind: Extract<Kind, 'gctrace' | 'schedtrace'>,
   log: GoLog,
@@ -65,7 +78,8 @@ function seriesPart(
   { table, rowsWithoutTime }: LogSeries,
   found: { content: object; counts: Readonly<Record<string, number>>; losses: readonly LogLoss[] },
 ): ParsedPart {
-  const isTimed = log.clock === 'line-times';
+  const isTimed = log.clock !== 'capture';
+  const lastMoment = table === null ? null : (table.atNanos[table.atNanos.length - 1] ?? null);
   const losses: PartNote[] = found.losses.map(({ code, count, lines }) => ({
     code,
     count,
@@ -79,7 +93,7 @@ function seriesPart(
     table === null || isTimed ? table : { ...table, atNanos: table.atNanos.map((at) => at - aroundNanos) };
   return {
     kind,
-    capturedAtNanos: isTimed ? log.lastAtNanos : null,
+    capturedAtNanos: isTimed ? (log.lastAtNanos ?? lastMoment) : null,
     delta: false,
     durationNanos: 0n,
     stacks: null,
@@ -89,15 +103,7 @@ function seriesPart(
     details: {
       format: 'log',
       counts: { lines: log.lines, ...found.counts },
-      warnings: isTimed
-        ? []
-        : [
-            {
-              code: 'clock',
-              count: 1,
-              detail: 'no line says when it was written: the last is taken to be of the capture',
-            },
-          ],
+      warnings: clockNotes[log.clock].map((detail) => ({ code: 'clock', count: 1, detail })),
       losses,
     },
   };
