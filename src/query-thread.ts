@@ -10,6 +10,8 @@ import {
 } from './platform/thread-protocol.js';
 import { GoroutineQueries } from './query/goroutine-queries.js';
 import type { GoroutineRequest } from './query/goroutine-request.js';
+import { NumbersQueries } from './query/numbers-queries.js';
+import type { NumbersRequest } from './query/numbers-request.js';
 import type { QueryRequest } from './query/query-request.js';
 import { refusalOf } from './query/query-refusal.js';
 import { StackQueries } from './query/stack-queries.js';
@@ -39,9 +41,10 @@ interface Queries {
   readonly runtime: RuntimeQueries;
   readonly goroutines: GoroutineQueries;
   readonly traces: TraceQueries;
+  readonly numbers: NumbersQueries;
 }
 
-type Asked = QueryRequest | RuntimeRequest | GoroutineRequest | TraceRequest;
+type Asked = QueryRequest | RuntimeRequest | GoroutineRequest | TraceRequest | NumbersRequest;
 
 let opening: Promise<Queries> | null = null;
 
@@ -59,6 +62,7 @@ async function open(): Promise<Queries> {
     runtime: new RuntimeQueries(db),
     goroutines: new GoroutineQueries(db, store),
     traces: new TraceQueries(db),
+    numbers: new NumbersQueries(db),
   };
 }
 
@@ -77,7 +81,7 @@ async function answer({ id, tenantId, request }: ThreadJob<Asked>): Promise<void
 }
 
 async function answerWith(
-  { stacks, trends, runtime, goroutines, traces }: Queries,
+  { stacks, trends, runtime, goroutines, traces, numbers }: Queries,
   tenantId: TenantId,
   request: Asked,
 ): Promise<QueryAnswer> {
@@ -94,6 +98,10 @@ async function answerWith(
       return asJson(await traces.summary(tenantId, request));
     case 'trace-events':
       return asJson(await traces.events(tenantId, request));
+    case 'snapshot-series':
+      return asJson(await numbers.series(tenantId, request));
+    case 'snapshot-content':
+      return asJson(await numbers.content(tenantId, request));
     case 'team-trend':
       return asJson(await trends.ofTeam(tenantId, request));
     case 'goroutines':

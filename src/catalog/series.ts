@@ -184,6 +184,21 @@ export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSe
     .sort((a, b) => order(a.instance, b.instance) || order(a.source, b.source));
 }
 
+/** All that one snapshot said, by source. @throws DamagedBlockError */
+export async function readSeriesOfSnapshot(
+  tx: Tx,
+  tenantId: TenantId,
+  snapshotId: string,
+): Promise<Omit<InstanceSeries, 'instance'>[]> {
+  const rows = await tx.query<{ source: string; data: Buffer }[]>(
+    'select source, data from series_chunk where tenant_id = $1 and snapshot_id = $2 order by source, first_at',
+    [tenantId, snapshotId],
+  );
+  const tables = new Map<string, SeriesTable[]>();
+  for (const { source, data } of rows) tables.set(source, [...(tables.get(source) ?? []), decodeSeries(data)]);
+  return Array.from(tables, ([source, parts]) => ({ source, table: joinTables(parts) }));
+}
+
 async function instanceNames(
   tx: Tx,
   tenantId: TenantId,

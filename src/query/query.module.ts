@@ -5,6 +5,7 @@ import { CapturesController } from './captures.controller.js';
 import { Captures } from './captures.js';
 import { DiffController } from './diff.controller.js';
 import { GoroutinesController } from './goroutines.controller.js';
+import { NumbersController } from './numbers.controller.js';
 import { RankingPages } from './ranking-pages.js';
 import { ServiceDirectory } from './service-directory.js';
 import { ServiceStacksController } from './service-stacks.controller.js';
@@ -22,6 +23,7 @@ import { VisibleStacks } from './visible-stacks.js';
   controllers: [
     SnapshotsController,
     TraceController,
+    NumbersController,
     CapturesController,
     ServicesController,
     ServiceStacksController,
