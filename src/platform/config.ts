@@ -187,17 +187,26 @@ function readSecret(read: Reader, dataDir: string): string {
   return (
     read.attempt('TIDEMARK_DATA', () => {
       fs.mkdirSync(dataDir, { recursive: true, mode: 0o711 });
-      try {
-        fs.writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+      if (!fs.existsSync(file)) makeSecret(file);
       const secret = fs.readFileSync(file, 'utf8').trim();
       if (secret.length < 32)
         throw new Error(`${file} is damaged; remove it, and cursors given out before become invalid`);
       return secret;
     }) ?? ''
   );
+}
+
+/** Of several processes that start at once one makes it, and the others find it whole. */
+function makeSecret(file: string): void {
+  const made = `${file}.${randomBytes(6).toString('hex')}`;
+  fs.writeFileSync(made, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  try {
+    fs.linkSync(made, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    fs.rmSync(made);
+  }
 }
 
 class Reader {

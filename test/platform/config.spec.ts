@@ -1,7 +1,11 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { ConfigError, readConfig } from '../../src/platform/config.js';
+
+const compiled = new URL('../../dist/platform/config.js', import.meta.url).href;
 
 describe('readConfig', () => {
   let folder: string;
@@ -72,6 +76,18 @@ describe('readConfig', () => {
       else expect(faultsOf({ TIDEMARK_PORT: port })).toHaveLength(1);
     },
   );
+
+  it('makes one secret for all processes that start at once, and leaves nothing else behind', async () => {
+    const shared = await mkdtemp(path.join(folder, 'shared-'));
+    const env = { DATABASE_URL: 'postgres://app:secret@db/tidemark', TIDEMARK_DATA: shared };
+    const script = `import { readConfig } from ${JSON.stringify(compiled)}; console.log(readConfig(process.env).secret)`;
+    const starting = Array.from({ length: 8 }, () =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env }),
+    );
+    const secrets = new Set((await Promise.all(starting)).map(({ stdout }) => stdout));
+    expect(secrets.size).toBe(1);
+    expect(await readdir(shared)).toEqual(['secret']);
+  });
 
   it('makes a secret of its own once, readable by nobody else, and refuses a damaged one', async () => {
     const first = read().secret;
