@@ -13,14 +13,17 @@ export interface SealedSeries {
 
 const dayNanos = 86_400_000_000_000n;
 
-/** Cuts a table at midnight UTC, so that a chunk lies in one partition and a range needs to look only one day back. */
+/**
+ * Cuts a table, whose moments are of 1970 or later, at midnight UTC: so a chunk lies in one partition, and a range needs
+ * to look only one day back.
+ */
 export async function sealSeries(source: string, table: SeriesTable): Promise<SealedSeries[]> {
   const { atNanos } = table;
   const sealed: SealedSeries[] = [];
   for (let start = 0; start < atNanos.length;) {
-    const day = dayOf(atNanos[start]);
+    const day = atNanos[start] / dayNanos;
     let end = start + 1;
-    while (end < atNanos.length && dayOf(atNanos[end]) === day) end++;
+    while (end < atNanos.length && atNanos[end] / dayNanos === day) end++;
     sealed.push({
       source,
       firstAt: timestampOf(atNanos[start]),
@@ -31,10 +34,6 @@ export async function sealSeries(source: string, table: SeriesTable): Promise<Se
     start = end;
   }
   return sealed;
-}
-
-function dayOf(nanos: bigint): bigint {
-  return nanos / dayNanos - (nanos < 0n ? 1n : 0n);
 }
 
 /** RFC 3339, UTC, with the microseconds that Postgres keeps. */
@@ -195,7 +194,11 @@ export async function readSeriesOfSnapshot(
     [tenantId, snapshotId],
   );
   const tables = new Map<string, SeriesTable[]>();
-  for (const { source, data } of rows) tables.set(source, [...(tables.get(source) ?? []), decodeSeries(data)]);
+  for (const { source, data } of rows) {
+    const parts = tables.get(source);
+    if (parts === undefined) tables.set(source, [decodeSeries(data)]);
+    else parts.push(decodeSeries(data));
+  }
   return Array.from(tables, ([source, parts]) => ({ source, table: joinTables(parts) }));
 }
 
