@@ -2,8 +2,7 @@
 // with a case.json and a folder per instance with NNN.goroutine-debug2.txt[.gz], NNN.goroutine.pb.gz, NNN.heap.pb.gz,
 // NNN.goroutineleak.pb.gz and NNN.memstats.json; what is missing is missing. The time of a snapshot is that of its file.
 //
-// Of goroutines everything is kept. Where a dump lists them, the profile of the same moment says nothing more and is left
-// out. Of allocations, stacks that never hold `smallShare` of the heap in use become one, `other`: all totals stay.
+// Everything is kept. Where a dump lists the goroutines, the profile of the same moment says nothing more and is left out.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -12,13 +11,10 @@ import { stackProfileOf } from '../../dist/analysis/from-pprof.js';
 import { withGoroutineStates } from '../../dist/analysis/goroutine-markers.js';
 import { rowsOfDump } from '../../dist/analysis/goroutine-rows.js';
 import { EvidenceBuilder } from '../../dist/analysis/leaks/evidence-builder.js';
-import { markerFrames } from '../../dist/analysis/marker-frames.js';
 import { decodeGoroutineDumps } from '../../dist/formats/goroutine-dump/decode.js';
 import { decodeMemStats } from '../../dist/formats/memstats/memstats-json.js';
 import { decodePprof } from '../../dist/formats/pprof/decode.js';
 import { writeCases } from './cases.mjs';
-
-const smallShare = 0.002;
 
 /** A recording as a case. @throws if a file is not what its name says */
 export function recordedCase(folder) {
@@ -40,7 +36,7 @@ export function recordedCase(folder) {
       injected: 'labelled',
       note,
     },
-    evidence: compact(builder.build()),
+    evidence: portable(builder.build()),
   };
 }
 
@@ -102,50 +98,9 @@ function memoryOf(path) {
   };
 }
 
-/** Small allocations as one, and files without what is only true of the machine that built the program. */
-function compact({ stacks, instances }) {
-  const large = new Set();
-  const ofHeap = instances.flatMap(({ snapshots }) => snapshots.filter(({ kind }) => kind === 'heap'));
-  for (const snapshot of ofHeap) {
-    const total = snapshot.inuseBytes.reduce((sum, bytes) => sum + bytes, 0);
-    snapshot.inuseBytes.forEach((bytes, row) => {
-      if (bytes >= smallShare * total) large.add(snapshot.stacks[row]);
-    });
-  }
-  const kept = stacks.map((stack, number) => stack.state !== null || large.has(number));
-  const numberOf = [];
-  const all = [];
-  stacks.forEach((stack, number) => {
-    if (kept[number]) numberOf[number] = all.push({ ...stack, frames: stack.frames.map(withoutMachine) }) - 1;
-  });
-  const other = all.length;
-  if (kept.includes(false)) {
-    all.push({ state: null, createdBy: null, frames: [{ function: markerFrames.other, file: '', line: 0 }] });
-  }
-  return {
-    stacks: all,
-    instances: instances.map((instance) => ({
-      ...instance,
-      snapshots: instance.snapshots.map((snapshot) =>
-        snapshot.kind === 'heap'
-          ? summed(snapshot, (stack) => numberOf[stack] ?? other)
-          : { ...snapshot, stacks: snapshot.stacks.map((stack) => numberOf[stack]) },
-      ),
-    })),
-  };
-}
-
-const heapColumns = ['inuseObjects', 'inuseBytes', 'allocObjects', 'allocBytes'];
-
-function summed(snapshot, numberOf) {
-  const rows = new Map();
-  snapshot.stacks.forEach((stack, row) => {
-    const number = numberOf(stack);
-    const sums = rows.get(number) ?? rows.set(number, [0, 0, 0, 0]).get(number);
-    heapColumns.forEach((column, i) => (sums[i] += snapshot[column][row]));
-  });
-  const columns = heapColumns.map((column, i) => [column, Float64Array.from(rows.values(), (sums) => sums[i])]);
-  return { ...snapshot, stacks: Int32Array.from(rows.keys()), ...Object.fromEntries(columns) };
+/** Without what is only true of the machine that built the program. */
+function portable({ stacks, instances }) {
+  return { stacks: stacks.map((stack) => ({ ...stack, frames: stack.frames.map(withoutMachine) })), instances };
 }
 
 function withoutMachine({ function: name, file, line }) {
