@@ -2,26 +2,30 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { linesOf, readCases } from './cases.mjs';
 import { jobsOf } from './evaluation.mjs';
+import { subsets } from './figures.mjs';
 import { isStudyCase, readStudyCases } from './study.mjs';
 
-const dataDir = fileURLToPath(new URL('data/', import.meta.url));
+const recordings = fileURLToPath(new URL('recordings/', import.meta.url));
 
 /** The recorded series of this repository. @returns {string[]} paths */
 export function ownFiles() {
-  const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
+  const names = existsSync(recordings) ? readdirSync(recordings) : [];
   return names
     .filter((name) => name.endsWith('.jsonl.gz'))
     .sort()
-    .map((name) => dataDir + name);
+    .map((name) => recordings + name);
 }
 
 /**
  * @param {string[]} chosen.files of cases
  * @param {number} chosen.hostsPerProgram see injectedJobs
+ * @param {'quick' | 'spec'} [chosen.subset] instead
  */
-export function chosenJobs({ files, ...chosen }) {
+export function chosenJobs({ files, subset, hostsPerProgram }) {
   const cases = files.flatMap((file) =>
     isStudyCase(JSON.parse(linesOf(file)[0])) ? readStudyCases(file) : readCases(file),
   );
-  return { cases, jobs: jobsOf(cases, chosen) };
+  if (subset === undefined) return { cases, jobs: jobsOf(cases, { hostsPerProgram }) };
+  const { keep, ...chosen } = subsets[subset];
+  return { cases, jobs: jobsOf(cases, chosen).filter(keep) };
 }

@@ -1,25 +1,43 @@
-// npm run eval:leaks -- [--cases FILE]… [--hosts N|all] [--tune] [--only RANKER]… [--failures N]: what the leak ranking
-// is worth, against what is used without one.
+// npm run eval:leaks -- [--cases FILE]… [--hosts N|all] [--quick] [--tune] [--markdown] [--only RANKER]…
+// [--failures N]: what the leak ranking is worth, against what is used without one.
 //
 // --cases      files of recorded series; default: those of this repository
 // --hosts      services that each leak is put into; default 6
+// --quick      some of the windows, in about two minutes; fails where a figure is below its floor (floor.json)
+// --set-floor  with --quick: the figures of today become the floors, those of the spec as well
+// --markdown   the tables of bench/README.md instead
 // --tune       chooses the constants anew, with everything in view and with each group of projects left out, and judges
 //              both: minutes to hours
 // --only       some of the rankers, by a part of their name
 // --failures   what the ranking gets wrong, so many of each kind
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { drops, figuresOf, floorsOf } from './figures.mjs';
 import { chosenJobs, ownFiles } from './jobs.mjs';
 import { described } from './outcomes.mjs';
 import { Pool } from './pool.mjs';
 import { baselineNames, leftOut, own, rankerOf, tuned } from './rankers.mjs';
-import { detectionTable, falseAlarmTable, injectedTable, naturalTable, Report, twinTable } from './report.mjs';
+import {
+  detectionTable,
+  falseAlarmTable,
+  injectedTable,
+  naturalTable,
+  Report,
+  summaryTable,
+  targetTable,
+  twinTable,
+} from './report.mjs';
 import { grouped } from './statistics.mjs';
+import { figuresOfSubset } from './subset.mjs';
 import { tunedConstants } from './tune.mjs';
 
 const { values: options } = parseArgs({
   options: {
     cases: { type: 'string', multiple: true },
     hosts: { type: 'string', default: '6' },
+    quick: { type: 'boolean', default: false },
+    'set-floor': { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     tune: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     failures: { type: 'string' },
@@ -29,14 +47,15 @@ const { values: options } = parseArgs({
 const chosen = {
   files: options.cases ?? ownFiles(),
   hostsPerProgram: options.hosts === 'all' ? Infinity : Number(options.hosts),
+  subset: options.quick ? 'quick' : undefined,
 };
 if (chosen.files.length === 0)
-  throw new Error('no cases: there is none in bench/leaks/data, and --cases FILE names none');
+  throw new Error('no cases: there is none in bench/leaks/recordings, and --cases FILE names none');
 const { cases, jobs } = chosenJobs(chosen);
 const started = process.cpuUsage();
 const pool = new Pool(chosen, Number(options.threads));
 
-const specs = [...baselineNames.map((name) => ({ name })), { name: own }];
+const specs = [...(options.quick ? [] : baselineNames.map((name) => ({ name }))), { name: own }];
 if (options.tune) {
   const { onAll, byFold } = await tunedConstants(pool, (text) => console.log(text));
   specs.push({ name: tuned, constants: onAll }, { name: leftOut, byFold });
@@ -49,14 +68,21 @@ const rows = await pool.evaluate(compared);
 await pool.close();
 
 const report = new Report();
-injectedTable(report, rows, names);
-naturalTable(report, rows, names);
-falseAlarmTable(report, rows, names);
-twinTable(report, rows, cases, names);
-detectionTable(report, rows, names);
+targetTable(report, rows, cases, names);
+if (options.markdown) {
+  summaryTable(report, rows, names);
+} else {
+  injectedTable(report, rows, names);
+  naturalTable(report, rows, names);
+  falseAlarmTable(report, rows, names);
+  twinTable(report, rows, cases, names);
+  detectionTable(report, rows, names);
+}
 console.log(String(report));
 const { user } = process.cpuUsage(started);
 console.log(`${cases.length} cases, ${jobs.length} windows, ${(user / 1e6).toFixed(0)} s of processor time`);
+
+if (options.quick) judgeByFloor();
 
 if (options.failures !== undefined) {
   const judged = compared.at(-1);
@@ -65,6 +91,20 @@ if (options.failures !== undefined) {
     rankerOf(judged).rank,
     Number(options.failures),
   );
+}
+
+/** Says what is worse than it was, and fails then. */
+function judgeByFloor() {
+  const path = new URL('floor.json', import.meta.url);
+  const figures = figuresOf(rows, cases);
+  if (options['set-floor']) {
+    const ofSpec = figuresOfSubset(chosen.files, 'spec', rankerOf({ name: own }).rank);
+    const floors = { quick: floorsOf(figures), spec: floorsOf(ofSpec) };
+    writeFileSync(path, `${JSON.stringify(floors, null, 2)}\n`);
+  }
+  const worse = drops(figures, JSON.parse(readFileSync(path, 'utf8')).quick);
+  for (const line of worse) console.error(line);
+  if (worse.length > 0) process.exitCode = 1;
 }
 
 /** Leaks that are not first, the worst first, and what is above them; then the healthy windows that alarm. */
