@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -147,8 +148,8 @@ func (v *subscriptions) scope(id int) *renewal {
 
 func (v *subscriptions) renew(w http.ResponseWriter, r *http.Request) {
 	id, _ := strconv.Atoi(chi.URLParam(r, "id"))
-	for part := range 4 {
-		one := v.scope(id*4 + part)
+	for part := range 12 {
+		one := v.scope(id*12 + part)
 		select {
 		case <-one.ctx.Done():
 			return
@@ -284,7 +285,7 @@ func (c *chat) note(room, id int) *zap.Logger {
 	if log == nil || c.fixed {
 		log = c.log.With(zap.Int("room", room))
 	}
-	log = log.With(zap.String("message", strconv.Itoa(id)), zap.Time("at", time.Now()))
+	log = log.With(zap.String("message", strings.Repeat(strconv.Itoa(id)+" ", 120)), zap.Time("at", time.Now()))
 	c.rooms[room] = log
 	return log
 }
@@ -385,7 +386,7 @@ type tree struct{ *service }
 func (t *tree) expand(w http.ResponseWriter, r *http.Request) {
 	id, _ := strconv.Atoi(chi.URLParam(r, "id"))
 	leaves := make(chan int)
-	go func() { t.walk(400, leaves) }()
+	go func() { t.walk(2000, leaves) }()
 	if t.fixed || id%3 != 0 {
 		close(leaves)
 	}

@@ -108,7 +108,7 @@ func (r *recording) record(ctx context.Context, s *scenario, folder string) (err
 		}
 	}()
 	for n, share := range shares {
-		one := &instance{name: fmt.Sprintf("%s-%d", "shopfront", n), share: share}
+		one := &instance{name: fmt.Sprintf("shopfront-%d", n), share: share}
 		if err := os.MkdirAll(filepath.Join(folder, one.name), 0o755); err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (r *recording) record(ctx context.Context, s *scenario, folder string) (err
 		v := &visitors{
 			instance: one, scenario: s, rate: r.rate, traffic: r.traffic,
 			level:  func() float64 { return level(fraction()) * one.share },
-			random: rand.New(rand.NewSource(r.seed + int64(n))), //nolint:gosec // load, not secrets
+			random: rand.New(rand.NewSource(r.seed + int64(n))),
 		}
 		v.begin(ctx)
 	}

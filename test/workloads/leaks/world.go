@@ -57,7 +57,7 @@ func openWorld(ctx context.Context) (*world, error) {
 	})
 	mux.HandleFunc("GET /document/{id}", func(w http.ResponseWriter, r *http.Request) {
 		size, _ := strconv.Atoi(r.URL.Query().Get("size"))
-		http.SetCookie(w, &http.Cookie{Name: "doc-" + r.PathValue("id"), Value: strings.Repeat("v", 300), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: "doc-" + r.PathValue("id"), Value: strings.Repeat("v", 1200), Path: r.URL.Path})
 		fmt.Fprintf(w, `{"token":"token-%s","text":"`, r.PathValue("id"))
 		for range max(1, size/1024) {
 			fmt.Fprint(w, strings.Repeat("lorem ipsum dolo", 64))
