@@ -106,6 +106,7 @@ var healthyHeapScenarios = []*scenario{
 		install: func(s *service) {
 			x := &loadingIndex{service: s, words: map[string][]int{}}
 			go x.load()
+			s.router.Get("/index/{word}", x.find)
 		},
 	},
 	{
@@ -128,7 +129,7 @@ var healthyHeapScenarios = []*scenario{
 	},
 	{
 		name: "buffers-per-visitor", kind: "heap", healthy: true,
-		about: "every long visit has buffers of 96 KiB; visits follow the load",
+		about: "every long visit has buffers of 128 KiB; visits follow the load",
 		install: func(s *service) {
 			s.router.Get("/visit", func(w http.ResponseWriter, r *http.Request) {
 				view := newVisitorView(chi.URLParam(r, "id"))
@@ -281,12 +282,21 @@ func (t *priceTable) readRow(i int) *offerRow {
 
 type loadingIndex struct {
 	*service
+	mu    sync.Mutex
 	words map[string][]int
+}
+
+func (x *loadingIndex) find(w http.ResponseWriter, r *http.Request) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	writeJSON(w, x.words[chi.URLParam(r, "word")])
 }
 
 func (x *loadingIndex) load() {
 	for i := range 30_000 {
+		x.mu.Lock()
 		x.index(i)
+		x.mu.Unlock()
 		if i%100 == 0 {
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -368,7 +378,7 @@ type visitorView struct {
 }
 
 func newVisitorView(id string) *visitorView {
-	return &visitorView{id: id, page: make([]byte, 64<<10), back: bytes.NewBuffer(make([]byte, 0, 32<<10))}
+	return &visitorView{id: id, page: make([]byte, 96<<10), back: bytes.NewBuffer(make([]byte, 0, 32<<10))}
 }
 
 func (v *visitorView) close() { v.page = nil }
