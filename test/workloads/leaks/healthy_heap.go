@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"go.uber.org/zap"
 )
 
 // Memory that becomes more for good reasons.
@@ -134,7 +135,7 @@ var healthyHeapScenarios = []*scenario{
 			s.router.Get("/visit", func(w http.ResponseWriter, r *http.Request) {
 				view := newVisitorView(chi.URLParam(r, "id"))
 				<-r.Context().Done()
-				view.close()
+				s.log.Info("visit ended", zap.Int("bytes", view.close()))
 			})
 		},
 		clients: func(ctx context.Context, v *visitors) {
@@ -381,4 +382,7 @@ func newVisitorView(id string) *visitorView {
 	return &visitorView{id: id, page: make([]byte, 96<<10), back: bytes.NewBuffer(make([]byte, 0, 32<<10))}
 }
 
-func (v *visitorView) close() { v.page = nil }
+// close gives how much of the view was used.
+func (v *visitorView) close() int {
+	return len(bytes.TrimRight(v.page, "\x00")) + v.back.Len()
+}
