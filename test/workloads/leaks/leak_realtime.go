@@ -15,7 +15,10 @@ var realtimeScenarios = []*scenario{
 	{
 		name: "websocket-slow-writer", kind: "goroutine",
 		about:  "a visitor stops reading; the goroutine that writes to it has no deadline, and its reader no pong timeout",
-		labels: []string{`example\.com/shopfront/realtime\.\(\*Socket\)\.writePump\(.* \[IO wait\]`},
+		labels: []string{
+			`example\.com/shopfront/realtime\.\(\*Socket\)\.writePump\(.* \[IO wait\]`,
+			`example\.com/shopfront/realtime\.\(\*Socket\)\.readPump\(.* \[IO wait\]`,
+		},
 		install: func(s *service) {
 			s.router.Get("/socket", realtime.Sockets(s.hub, realtime.SocketOptions{WriteTimeout: fixedOr(s.fixed, 2*time.Second, 0), ReadTimeout: fixedOr(s.fixed, 6*time.Second, 0)}))
 		},
