@@ -14,7 +14,7 @@ import (
 var realtimeScenarios = []*scenario{
 	{
 		name: "websocket-slow-writer", kind: "goroutine",
-		about:  "a visitor stops reading; the goroutine that writes to it has no deadline, and its reader no pong timeout",
+		about: "a visitor stops reading; the goroutine that writes to it has no deadline, and its reader no pong timeout",
 		labels: []string{
 			`example\.com/shopfront/realtime\.\(\*Socket\)\.writePump\(.* \[IO wait\]`,
 			`example\.com/shopfront/realtime\.\(\*Socket\)\.readPump\(.* \[IO wait\]`,
