@@ -5,10 +5,10 @@ import {
   type GoroutineGroup,
   type GoroutineGroups,
   isTransient,
-  readsAcceptedConnections,
+  isIncoming,
 } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
-import { type GrowthShape, growthShape, normalCdf } from './statistics.js';
+import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { percent } from './words.js';
 
@@ -36,7 +36,7 @@ export function growthOfGroups(
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
     const group = groups.groups[number];
-    const shape = growthShape(atMillis, series);
+    const shape = growthShape(...sinceItBegan(atMillis, series));
     if (shape.tau <= 0) continue;
     const share = (series[last] - series[0]) / grownInAll;
     const judged = judge(group, { series, shape, share, ages: ages.get(number), load }, constants);
@@ -141,7 +141,12 @@ function judge(
   const z = grown / Math.sqrt(1 + turnover * (series[0] + series[n - 1]));
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
-  const twin = twinOf(series, load, constants);
+  const incoming = isIncoming(group);
+  if (incoming) {
+    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
+    whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
+  }
+  const twin = incoming ? null : twinOf(series, load, constants);
   if (twin !== null) {
     evidence *= add(
       'twin',
@@ -311,15 +316,21 @@ function waitsOf(
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
 interface Load {
-  /** Of each group that reads from them, and their sum, last. */
+  /** Of each group that is started for them, and their sum, last. */
   readonly series: readonly (readonly number[])[];
 }
 
 function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): Load {
-  const series = [...counts].filter(([group]) => readsAcceptedConnections(groups[group])).map(([, values]) => values);
-  if (series.length > 1)
-    series.push(series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0)));
+  const incoming = [...counts].filter(([group]) => isIncoming(groups[group]));
+  const series = incoming.map(([, values]) => values);
+  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait').map(([, values]) => values);
+  if (reading.length > 1) series.push(summed(reading));
+  if (incoming.length > 1) series.push(summed(incoming.map(([, values]) => values)));
   return { series };
+}
+
+function summed(series: readonly (readonly number[])[]): number[] {
+  return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
 }
 
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */
