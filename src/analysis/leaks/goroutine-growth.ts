@@ -1,5 +1,5 @@
 import type { RankConstants } from './constants.js';
-import type { GoroutineEvidence } from './evidence.js';
+import type { GoroutineEvidence, LeakEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import {
   type GoroutineGroup,
@@ -8,6 +8,7 @@ import {
   isIncoming,
 } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
+import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
 import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { percent } from './words.js';
@@ -19,6 +20,7 @@ import { percent } from './words.js';
  * ln(1 + grown) · share. See docs/leak-ranking.md for what each is.
  */
 export function growthOfGroups(
+  { stacks }: Pick<LeakEvidence, 'stacks'>,
   process: ProcessEvidence,
   groups: GoroutineGroups,
   constants: RankConstants,
@@ -39,7 +41,10 @@ export function growthOfGroups(
     const shape = growthShape(...sinceItBegan(atMillis, series));
     if (shape.tau <= 0) continue;
     const share = (series[last] - series[0]) / grownInAll;
-    const judged = judge(group, { series, shape, share, ages: ages.get(number), load }, constants);
+    const stack = stacks[group.stacks[0]];
+    if (series[last] <= mostSingletons && alwaysBenign(stack)) continue;
+    const matches = matchSignatures(stack);
+    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches }, constants);
     found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
@@ -68,11 +73,15 @@ interface Observed {
   readonly share: number;
   readonly ages: Ages | undefined;
   readonly load: Load;
+  readonly matches: readonly SignatureMatch[];
 }
+
+/** As many processors as a machine may have, each with a collector's goroutine. */
+const mostSingletons = 64;
 
 function judge(
   group: GoroutineGroup,
-  { series, shape, share, ages, load }: Observed,
+  { series, shape, share, ages, load, matches }: Observed,
   constants: RankConstants,
 ): Pick<GrowthInProcess, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = series.length;
@@ -145,6 +154,14 @@ function judge(
   if (incoming) {
     evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
+  }
+  const [known] = matches;
+  if (known !== undefined && known.signature.scope === 'library') {
+    const isLeak = known.signature.verdict === 'leak';
+    const value = isLeak ? 1 + (constants.signatureLeak - 1) * known.weight : constants.signatureBenign;
+    evidence *= add('signature', value, known.signature.title);
+    if (isLeak) why.push(`It looks like a known leak: ${known.signature.title}.`);
+    else whyNot.push(`They are known to follow load: ${known.signature.title}.`);
   }
   const twin = incoming ? null : twinOf(series, load, constants);
   if (twin !== null) {
