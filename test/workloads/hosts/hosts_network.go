@@ -36,7 +36,8 @@ func init() {
 			err := in.write("caddy.json", fill(fmt.Sprintf(`{
  "admin": {"listen": %q}, "apps": {"http": {"servers": {"main": {"listen": [%q], "automatic_https": {"disable": true}, "routes": [
   {"match": [{"path": ["/slow", "/events", "/hook"]}], "handle": [{"handler": "reverse_proxy", "flush_interval": -1, "upstreams": [{"dial": "{backend}"}]}]},
-  {"handle": [{"handler": "encode", "encodings": {"gzip": {}}, "prefer": ["gzip"]}, {"handler": "templates"}, {"handler": "file_server", "root": %q}]}
+  {"match": [{"path": ["*.txt"]}], "handle": [{"handler": "file_server", "root": %[3]q}]},
+  {"handle": [{"handler": "encode", "encodings": {"gzip": {}}, "prefer": ["gzip"]}, {"handler": "templates"}, {"handler": "file_server", "root": %[3]q}]}
  ]}}}}}`, in.address(1), in.address(0), in.dir+"/site"), in, 0))
 			if err == nil {
 				err = in.write("site/index.html", "<p>{{now}}</p>"+strings.Repeat("<p>all is well</p>\n", 400))

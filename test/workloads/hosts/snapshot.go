@@ -13,7 +13,7 @@ import (
 )
 
 // bigBytes is the size above which a text of goroutines is kept compressed.
-const bigBytes = 96 << 10
+const bigBytes = 16 << 10
 
 var collector = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2}}
 

@@ -42,6 +42,7 @@ type window struct {
 	out, work, bin, newer string
 	backend               *backend
 	instances             []*instance
+	units                 sync.WaitGroup // of load, on all instances
 }
 
 // An instance is one process of the service and the load upon it.
@@ -112,6 +113,8 @@ func (w *window) run(parent context.Context) error {
 		for _, in := range w.instances {
 			in.stop()
 		}
+		// The units write into the service's folder, which goes next.
+		w.units.Wait()
 	}()
 	goVersion, folders := "", w.bin
 	if w.Newer {
@@ -134,11 +137,15 @@ func (w *window) run(parent context.Context) error {
 	h := hosts[w.Host]
 	for _, in := range w.instances {
 		shape := shapes[w.Shape]
-		go in.drive(ctx, h.loads[w.Load], func() float64 {
-			return shape(time.Since(begun).Seconds()/whole.Seconds()) * float64(w.Most) * in.factor
+		w.units.Go(func() {
+			in.drive(ctx, h.loads[w.Load], func() float64 {
+				return shape(time.Since(begun).Seconds()/whole.Seconds()) * float64(w.Most) * in.factor
+			})
 		})
 		if w.Also != "" {
-			go in.drive(ctx, h.loads[w.Also], func() float64 { return float64(w.AlsoMost) * in.factor })
+			w.units.Go(func() {
+				in.drive(ctx, h.loads[w.Also], func() float64 { return float64(w.AlsoMost) * in.factor })
+			})
 		}
 	}
 	for n := 0; n < w.Snapshots; n++ {
@@ -236,14 +243,14 @@ func (in *instance) drive(ctx context.Context, l load, want func() float64) {
 			unit, end := context.WithCancel(ctx)
 			open = append(open, end)
 			id := int(in.lastID.Add(1))
-			go func() {
+			in.window.units.Go(func() {
 				for unit.Err() == nil {
 					if err := l.hold(unit, in, id); err != nil && unit.Err() == nil {
 						in.complain(err)
 					}
 					pause(unit, 500*time.Millisecond)
 				}
-			}()
+			})
 		}
 		pause(ctx, 250*time.Millisecond)
 	}
