@@ -29,8 +29,12 @@ export interface RankConstants {
   readonly drawdownWeight: number;
   /** What is left of the score without any share in the growth of the service. */
   readonly shareFloor: number;
+  /** For goroutines that are started for each connection or call that comes in. */
+  readonly incomingWeight: number;
   /** For groups that have one to four goroutines for each connection. */
   readonly twinWeight: number;
+  /** The same for states in which connections are no reason to wait. */
+  readonly twinOfStuck: number;
   /** By how much of what it grew a group may differ from such a multiple. */
   readonly twinTolerance: number;
   /** Where it falls together with connections, and where it does not. */
@@ -41,6 +45,8 @@ export interface RankConstants {
   readonly signatureBenign: number;
   /** Where the runtime looked for leaks and did not find it; for states that it can judge. */
   readonly notProven: number;
+  /** Takes so much away from a heap that grows in step with load. */
+  readonly heapInStep: number;
   /** Evidence (the score without size) from which on a suspect is probable. */
   readonly probableGoroutine: number;
   readonly probableHeap: number;
@@ -53,7 +59,7 @@ export const defaultConstants: RankConstants = {
   priorChanReceive: 0.85,
   priorWaitGroup: 0.85,
   priorCond: 0.8,
-  priorSelect: 0.6,
+  priorSelect: 0.7,
   priorIoWait: 0.25,
   priorSleep: 0.2,
   priorSyscall: 0.15,
@@ -61,23 +67,26 @@ export const defaultConstants: RankConstants = {
   survivalFloor: 0.3,
   survivalUnknown: 0.6,
   stuckWeight: 0.5,
-  awakeWeight: 0.8,
+  awakeWeight: 0.35,
   plateauFloor: 0.15,
   drawdownWeight: 0.7,
   shareFloor: 0.35,
+  incomingWeight: 0.6,
   twinWeight: 0.15,
+  twinOfStuck: 0.75,
   twinTolerance: 0.06,
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
   signatureLeak: 1.5,
   signatureBenign: 0.35,
   notProven: 0.7,
+  heapInStep: 0.6,
   probableGoroutine: 0.65,
-  probableHeap: 0.3,
+  probableHeap: 0.55,
 };
 
 export const tunable: { readonly [Name in keyof RankConstants]?: readonly number[] } = {
-  priorSelect: [0.3, 0.45, 0.6, 0.75],
+  priorSelect: [0.45, 0.6, 0.7, 0.8],
   priorIoWait: [0.1, 0.25, 0.4],
   priorCond: [0.5, 0.65, 0.8],
   priorChanReceive: [0.7, 0.85, 1],
@@ -86,8 +95,11 @@ export const tunable: { readonly [Name in keyof RankConstants]?: readonly number
   plateauFloor: [0.05, 0.15, 0.3],
   drawdownWeight: [0.5, 0.7, 0.9],
   shareFloor: [0.2, 0.35, 0.6],
+  incomingWeight: [0.4, 0.6, 0.8],
+  awakeWeight: [0.2, 0.35, 0.6, 0.8],
   twinWeight: [0.05, 0.15, 0.3],
+  heapInStep: [0.3, 0.6, 0.9],
   twinTolerance: [0.03, 0.06, 0.1],
   probableGoroutine: [0.5, 0.55, 0.6, 0.65, 0.7, 0.75],
-  probableHeap: [0.1, 0.2, 0.3, 0.4, 0.5],
+  probableHeap: [0.35, 0.45, 0.55, 0.65],
 };

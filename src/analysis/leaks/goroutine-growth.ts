@@ -1,31 +1,17 @@
 import type { RankConstants } from './constants.js';
-import type { GoroutineEvidence } from './evidence.js';
+import type { GoroutineEvidence, LeakEvidence } from './evidence.js';
+import type { GrowthInProcess } from './fleet.js';
 import {
   type GoroutineGroup,
   type GoroutineGroups,
   isTransient,
-  readsAcceptedConnections,
+  isIncoming,
 } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, type GrowthShape, growthShape, normalCdf } from './statistics.js';
+import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
+import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-
-/** How the goroutines of one group moved in one process, and what speaks for a leak in that. */
-export interface GroupGrowth {
-  readonly process: ProcessEvidence;
-  readonly atMillis: readonly number[];
-  readonly counts: readonly number[];
-  readonly shape: GrowthShape;
-  /** Of what all groups of the process that grew have grown by. */
-  readonly share: number;
-  /** The product of the factors that say whether it is a leak. */
-  readonly evidence: number;
-  /** The product of the factors that say how much it matters. */
-  readonly size: number;
-  readonly factors: readonly SuspectFactor[];
-  readonly why: readonly string[];
-  readonly whyNot: readonly string[];
-}
+import { percent } from './words.js';
 
 /**
  * The growth of every group that has more goroutines at the end of a process than at its start, by group.
@@ -34,10 +20,11 @@ export interface GroupGrowth {
  * ln(1 + grown) · share. See docs/leak-ranking.md for what each is.
  */
 export function growthOfGroups(
+  { stacks }: Pick<LeakEvidence, 'stacks'>,
   process: ProcessEvidence,
   groups: GoroutineGroups,
   constants: RankConstants,
-): Map<number, GroupGrowth> {
+): Map<number, GrowthInProcess> {
   const { goroutines } = process;
   if (goroutines.length < 2) return new Map();
   const atMillis = goroutines.map((snapshot) => snapshot.atMillis);
@@ -47,15 +34,18 @@ export function growthOfGroups(
   for (const series of counts.values()) grownInAll += Math.max(0, series[last] - series[0]);
   const load = loadOf(groups, counts);
   const ages = agesOf(goroutines, groups);
-  const found = new Map<number, GroupGrowth>();
+  const found = new Map<number, GrowthInProcess>();
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
     const group = groups.groups[number];
-    const shape = growthShape(atMillis, series);
+    const shape = growthShape(...sinceItBegan(atMillis, series));
     if (shape.tau <= 0) continue;
     const share = (series[last] - series[0]) / grownInAll;
-    const judged = judge(group, { series, shape, share, ages: ages.get(number), load }, constants);
-    found.set(number, { process, atMillis, counts: series, shape, share, ...judged });
+    const stack = stacks[group.stacks[0]];
+    if (series[last] <= mostSingletons && alwaysBenign(stack)) continue;
+    const matches = matchSignatures(stack);
+    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches }, constants);
+    found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
 }
@@ -83,13 +73,17 @@ interface Observed {
   readonly share: number;
   readonly ages: Ages | undefined;
   readonly load: Load;
+  readonly matches: readonly SignatureMatch[];
 }
+
+/** As many processors as a machine may have, each with a collector's goroutine. */
+const mostSingletons = 64;
 
 function judge(
   group: GoroutineGroup,
-  { series, shape, share, ages, load }: Observed,
+  { series, shape, share, ages, load, matches }: Observed,
   constants: RankConstants,
-): Pick<GroupGrowth, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
+): Pick<GrowthInProcess, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = series.length;
   const grown = series[n - 1] - series[0];
   const why: string[] = [];
@@ -156,9 +150,26 @@ function judge(
   const z = grown / Math.sqrt(1 + turnover * (series[0] + series[n - 1]));
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
-  const twin = twinOf(series, load, constants);
+  const incoming = isIncoming(group);
+  if (incoming) {
+    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
+    whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
+  }
+  const [known] = matches;
+  if (known !== undefined && known.signature.scope === 'library') {
+    const isLeak = known.signature.verdict === 'leak';
+    const value = isLeak ? 1 + (constants.signatureLeak - 1) * known.weight : constants.signatureBenign;
+    evidence *= add('signature', value, known.signature.title);
+    if (isLeak) why.push(`It looks like a known leak: ${known.signature.title}.`);
+    else whyNot.push(`They are known to follow load: ${known.signature.title}.`);
+  }
+  const twin = incoming ? null : twinOf(series, load, constants);
   if (twin !== null) {
-    evidence *= add('twin', constants.twinWeight, `${twin} for each accepted connection`);
+    evidence *= add(
+      'twin',
+      waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck,
+      `${twin} for each accepted connection`,
+    );
     whyNot.push(
       `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
     );
@@ -194,11 +205,28 @@ function priorOf(state: string, constants: RankConstants): number {
   if (state.startsWith('chan receive')) return constants.priorChanReceive;
   if (state === 'sync.WaitGroup.Wait' || state === 'semacquire') return constants.priorWaitGroup;
   if (state === 'sync.Cond.Wait') return constants.priorCond;
-  if (state.startsWith('sync.')) return constants.priorLock;
+  if (isLock(state)) return constants.priorLock;
   if (state.startsWith('select')) return constants.priorSelect;
   if (state.startsWith('IO wait')) return constants.priorIoWait;
   if (state.startsWith('sleep')) return constants.priorSleep;
   return constants.priorSyscall;
+}
+
+/**
+ * Where the goroutines of a connection wait for what the other end or another goroutine does next. Nothing is said there
+ * by one that cannot send, or not get a lock: connections are no reason for that.
+ */
+function waitsForPeers(state: string): boolean {
+  return !(
+    state.startsWith('chan send') ||
+    state.endsWith('(nil chan)') ||
+    state === 'select (no cases)' ||
+    isLock(state)
+  );
+}
+
+function isLock(state: string): boolean {
+  return state.startsWith('sync.') && state !== 'sync.WaitGroup.Wait' && state !== 'sync.Cond.Wait';
 }
 
 /** What the ids and waits of a group's goroutines tell. */
@@ -305,15 +333,21 @@ function waitsOf(
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
 interface Load {
-  /** Of each group that reads from them, and their sum, last. */
+  /** Of each group that is started for them, and their sum, last. */
   readonly series: readonly (readonly number[])[];
 }
 
 function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): Load {
-  const series = [...counts].filter(([group]) => readsAcceptedConnections(groups[group])).map(([, values]) => values);
-  if (series.length > 1)
-    series.push(series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0)));
+  const incoming = [...counts].filter(([group]) => isIncoming(groups[group]));
+  const series = incoming.map(([, values]) => values);
+  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait').map(([, values]) => values);
+  if (reading.length > 1) series.push(summed(reading));
+  if (incoming.length > 1) series.push(summed(incoming.map(([, values]) => values)));
   return { series };
+}
+
+function summed(series: readonly (readonly number[])[]): number[] {
+  return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
 }
 
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */
@@ -355,7 +389,3 @@ function loadFactor(series: readonly number[], { series: loads }: Load, constant
 }
 
 const leastFall = 5;
-
-function percent(share: number): string {
-  return `${Math.round(clip(share, 0, 1) * 100)} %`;
-}
