@@ -142,10 +142,8 @@ export function timeNotes(times: readonly SnapshotTime[]): string[] {
   };
   note('file', 'the time of the last change counts.');
   note('between', 'evenly between the others, in the order of the names.');
-  note(
-    'order',
-    'neither names nor files tell. They are a minute apart, in the order of the names: growth per hour is not known.',
-  );
+  note('waits', 'they are as far apart as goroutines have waited longer, to some minutes.');
+  note('order', 'neither names nor files tell. Equal steps in the order of the names: growth per hour is not known.');
   return notes;
 }
 

@@ -13,51 +13,64 @@ import type { Terminal } from './terminal.js';
  * @throws CliFailure if a file that was named cannot be read or holds no numbers, or there are none at all
  */
 export function readRuntime(arguments_: readonly string[], out: Terminal): RuntimeWindow {
-  const found: { readonly clues: TimeClues; readonly series: readonly ParsedSeries[] }[] = [];
+  const clues: TimeClues[] = [];
+  const found: { readonly snapshot: number; readonly series: readonly ParsedSeries[] }[] = [];
   const unread: UnreadFile[] = [];
   const silent: { readonly path: string }[] = [];
-  for (const { path, named, parts, clues } of readFiles(localFiles(arguments_), unread)) {
+  for (const { path, named, parts, clues: own } of readFiles(localFiles(arguments_), unread)) {
     const before = found.length;
     parts.forEach(({ series }, part) => {
-      if (series.length > 0) found.push({ clues: clues[part], series });
+      const snapshot = clues.push(own[part]) - 1;
+      if (series.length > 0) found.push({ snapshot, series });
     });
     if (found.length > before) continue;
     if (named) throw new CliFailure('failed', `${escapeControl(path)} holds no numbers over time.`);
     silent.push({ path });
   }
   remarkOnUnread(unread, out);
-  if (silent.length > 0)
+  if (silent.length > 0) {
     out.remark(`${filesThat(silent.length, 'holds', 'hold')} no numbers over time: ${some(silent)}`);
+  }
   if (found.length === 0) throw new CliFailure('failed', 'There are no numbers over time in these files.');
-  const times = snapshotTimes(found.map(({ clues }) => clues));
-  const isPlaced = found.map(({ series }) => series.some(({ anchor }) => anchor === 'capture'));
-  for (const note of timeNotes(times.filter((_, index) => isPlaced[index]))) out.remark(note);
-  const tables = new Map<string, SeriesTable[]>();
-  found.forEach(({ clues: { instance }, series }, index) => {
-    for (const { source, anchor, table } of series) {
-      const key = JSON.stringify([instance, source]);
-      const placed = anchor === 'time' ? table : placedTable(table, times[index].atMillis);
-      const known = tables.get(key);
-      if (known === undefined) tables.set(key, [placed]);
-      else known.push(placed);
-    }
-  });
+  const times = snapshotTimes(clues);
+  const placed = found.filter(({ series }) => series.some(({ anchor }) => anchor === 'capture'));
+  for (const note of timeNotes(placed.map(({ snapshot }) => times[snapshot]))) out.remark(note);
   return windowAround(
-    [...tables].map(([key, own]): RuntimeSource => {
-      const [instance, source] = JSON.parse(key) as [string, string];
-      return { instance, source, table: joinTables(own) };
-    }),
+    runtimeSources(
+      found.map(({ snapshot, series }) => ({
+        instance: clues[snapshot].instance,
+        atMillis: times[snapshot].atMillis,
+        series,
+      })),
+    ),
   );
 }
 
-/** A table whose moments are distances to its capture, with their times. */
-export function placedTable(table: SeriesTable, atMillis: number): SeriesTable {
-  const captureNanos = BigInt(Math.round(atMillis)) * 1_000_000n;
-  return { ...table, atNanos: table.atNanos.map((at) => at + captureNanos) };
+/** What one snapshot said over time, and when it was taken. */
+export interface SnapshotSeries {
+  readonly instance: string;
+  readonly atMillis: number;
+  readonly series: readonly ParsedSeries[];
+}
+
+/** One table of each instance and source. What only knows its distance to the capture gets its time from that. */
+export function runtimeSources(snapshots: readonly SnapshotSeries[]): RuntimeSource[] {
+  const found = new Map<string, { instance: string; source: string; tables: SeriesTable[] }>();
+  for (const { instance, atMillis, series } of snapshots) {
+    const captureNanos = BigInt(Math.round(atMillis)) * 1_000_000n;
+    for (const { source, anchor, table } of series) {
+      const placed = anchor === 'time' ? table : { ...table, atNanos: table.atNanos.map((at) => at + captureNanos) };
+      const key = JSON.stringify([instance, source]);
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { instance, source, tables: [placed] });
+      else known.tables.push(placed);
+    }
+  }
+  return [...found.values()].map(({ instance, source, tables }) => ({ instance, source, table: joinTables(tables) }));
 }
 
 /** From the first moment to just behind the last. */
-function windowAround(sources: readonly RuntimeSource[]): RuntimeWindow {
+export function windowAround(sources: readonly RuntimeSource[]): RuntimeWindow {
   let first = Infinity;
   let last = -Infinity;
   for (const { table } of sources) {

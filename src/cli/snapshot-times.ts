@@ -10,6 +10,14 @@ export interface TimeClues {
   readonly namedMillis: number | null;
   /** When its file was last changed. */
   readonly modifiedMillis: number;
+  /** Of a dump: what its goroutines say of how long they wait. */
+  readonly waits?: GoroutineWaits;
+}
+
+export interface GoroutineWaits {
+  readonly ids: BigUint64Array;
+  /** Whole minutes of each; -1: not said, which is less than one. */
+  readonly minutes: Int32Array;
 }
 
 export interface SnapshotTime {
@@ -19,9 +27,10 @@ export interface SnapshotTime {
 
 /**
  * Where a time is from, the surest first: the artefact itself, what was taken together with it, its name, its file, its
- * place between others whose times are known, or its place alone, which says nothing of how long it took.
+ * place between others whose times are known, how much longer goroutines have waited than in the one before, or its place
+ * alone, which says nothing of how long it took.
  */
-export type TimeSource = 'artefact' | 'companion' | 'name' | 'file' | 'between' | 'order';
+export type TimeSource = 'artefact' | 'companion' | 'name' | 'file' | 'between' | 'waits' | 'order';
 
 /** From one snapshot to the next, where nothing says how long it took. */
 export const unitMillis = 60_000;
@@ -30,6 +39,8 @@ export const unitMillis = 60_000;
 const soonMillis = 120_000;
 /** Files that are copied, unpacked or checked out change faster one after the other. */
 const leastGapMillis = 1_000;
+/** A wait is cut to whole minutes: shorter gaps between dumps are told better by all of them together. */
+const tellingMinutes = 5;
 /** All zones are whole ones of these from UTC. */
 const quarterMillis = 900_000;
 
@@ -46,8 +57,10 @@ const quarterMillis = 900_000;
  *    average, and no two have the same; and if their names are numbered, the changes are in the order of the numbers.
  *    A file is last changed for the last snapshot in it: the others in it have no such time.
  * 4. The order of the names, numbers in them by their value: equal steps between the moments whose times are known, and
- *    such steps before and after them. Where fewer than two are known, or they are not in order, steps of one unit; they
- *    lead up to the last time that is known if there is no telling where else they belong.
+ *    such steps before and after them. Where fewer than two are known, or they are not in order, dumps are as far apart
+ *    as some goroutine has waited longer in the later one: one that blocks all the while, as there is in most programs,
+ *    tells it to the minute. Without such waits steps are of one unit. Both lead up to the last time that is known
+ *    anywhere if there is no telling where else they belong.
  *
  * The order of the clues makes no difference.
  */
@@ -162,29 +175,57 @@ function timesByOrder(steps: readonly Step[], endMillis: number): void {
   const known = steps.flatMap(({ time }, index) => (time === null ? [] : [{ index, atMillis: time.atMillis }]));
   if (known.length === steps.length) return;
   const isInOrder = known.every(({ atMillis }, i) => i === 0 || atMillis >= known[i - 1].atMillis);
-  if (known.length === 0 || !isInOrder) {
-    const last = known.length === 0 ? endMillis : maxOf(known.map(({ atMillis }) => atMillis));
-    const unknown = steps.filter(({ time }) => time === null);
-    unknown.forEach((step, i) => {
-      step.time = { atMillis: last - (unknown.length - 1 - i) * unitMillis, from: 'order' };
-    });
+  if (known.length < 2 || !isInOrder) {
+    const anchored = known.length === 1 ? steps : steps.filter(({ time }) => time === null);
+    const { offsets, from } = spacing(anchored);
+    const place = known.length === 1 ? known[0].index : anchored.length - 1;
+    const atMillis = known.length === 0 ? endMillis : maxOf(known.map((each) => each.atMillis));
+    anchored.forEach((step, i) => (step.time ??= { atMillis: atMillis + offsets[i] - offsets[place], from }));
     return;
   }
   const [first, last] = [known[0], known[known.length - 1]];
-  const gap = first === last ? unitMillis : (last.atMillis - first.atMillis) / (last.index - first.index);
-  const from = first === last ? 'order' : 'between';
+  const gap = (last.atMillis - first.atMillis) / (last.index - first.index);
   let next = 0;
   steps.forEach((step, index) => {
-    if (step.time !== null) next++;
-    else if (next === 0) step.time = { atMillis: Math.round(first.atMillis - (first.index - index) * gap), from };
-    else if (next === known.length) {
-      step.time = { atMillis: Math.round(last.atMillis + (index - last.index) * gap), from };
-    } else {
-      const [before, after] = [known[next - 1], known[next]];
-      const share = (index - before.index) / (after.index - before.index);
-      step.time = { atMillis: Math.round(before.atMillis + share * (after.atMillis - before.atMillis)), from };
+    if (step.time !== null) {
+      next++;
+      return;
     }
+    const [before, after] = [known[Math.max(0, next - 1)], known[Math.min(next, known.length - 1)]];
+    const slope = before === after ? gap : (after.atMillis - before.atMillis) / (after.index - before.index);
+    step.time = { atMillis: Math.round(before.atMillis + (index - before.index) * slope), from: 'between' };
   });
+}
+
+/** Milliseconds from the first of these to each. */
+function spacing(steps: readonly Step[]): { offsets: readonly number[]; from: 'waits' | 'order' } {
+  const last = steps.length - 1;
+  const waits = steps.flatMap(({ snapshots }) => snapshots.find((snapshot) => snapshot.waits)?.waits ?? []);
+  if (last < 1 || waits.length <= last) return { offsets: steps.map((_, i) => i * unitMillis), from: 'order' };
+  const minutes = [0];
+  for (let i = 1; i <= last; i++) {
+    minutes.push(Math.max(minutes[i - 1] + waitedLonger(waits[i - 1], waits[i]), waitedLonger(waits[0], waits[i])));
+  }
+  // None has waited a minute longer, so that all of them together took no more than two.
+  if (minutes[last] === 0) return { offsets: steps.map((_, i) => Math.round((i * unitMillis) / last)), from: 'order' };
+  const mean = minutes[last] / last;
+  if (mean >= tellingMinutes) {
+    for (let i = 1; i <= last; i++) minutes[i] = Math.max(minutes[i], minutes[i - 1] + 1);
+    return { offsets: minutes.map((each) => each * 60_000), from: 'waits' };
+  }
+  return { offsets: steps.map((_, i) => Math.round(i * mean * 60_000)), from: 'waits' };
+}
+
+/** By how many minutes at most a goroutine that both dumps have waits longer in the later one. */
+function waitedLonger(earlier: GoroutineWaits, later: GoroutineWaits): number {
+  const before = new Map<bigint, number>();
+  earlier.ids.forEach((id, row) => before.set(id, Math.max(0, earlier.minutes[row])));
+  let longest = 0;
+  later.ids.forEach((id, row) => {
+    const minutes = before.get(id);
+    if (minutes !== undefined) longest = Math.max(longest, later.minutes[row] - minutes);
+  });
+  return longest;
 }
 
 function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -43,7 +43,7 @@ describe('the time of a snapshot', () => {
   });
 
   it('is not that of another instance', () => {
-    const all = [clocked('0', 3), clues('0', { instance: 'pod-2' })];
+    const all = [clocked('0', 3, 1440), clues('0', { instance: 'pod-2' })];
     expect(times(all)[1]).toEqual([3, 'order']);
     expect(times([...all, clues('1', { instance: 'pod-2' })]).slice(1)).toEqual([
       [2, 'order'],
@@ -155,6 +155,44 @@ describe('the time of a snapshot', () => {
       expect(times([clocked('1', 50), clocked('2', 10), clues('3'), clues('4')]).slice(2)).toEqual([
         [49, 'order'],
         [50, 'order'],
+      ]);
+    });
+
+    it('goes by how much longer goroutines wait, if dumps say that', () => {
+      const dump = (moment: string, ...waits: [id: number, minutes: number][]): TimeClues =>
+        clues(moment, {
+          modifiedMillis: noon,
+          waits: {
+            ids: BigUint64Array.from(waits, ([id]) => BigInt(id)),
+            minutes: Int32Array.from(waits, ([, minutes]) => minutes),
+          },
+        });
+      // Goroutine 1 blocks all the while, 7 is woken in between, 9 is another one each time.
+      expect(times([dump('0', [1, 3], [7, 2]), dump('1', [1, 13], [7, 1], [8, 9]), dump('2', [1, 63])])).toEqual([
+        [-60, 'waits'],
+        [-50, 'waits'],
+        [0, 'waits'],
+      ]);
+      // To the minute they would be 0, 1, 1 and 2.
+      const close = ['0', '1', '2', '3'].map((moment, i) => dump(moment, [1, Math.floor(i * 0.7) || -1]));
+      expect(times(close)).toEqual([-2, -4 / 3, -2 / 3, 0].map((minutes) => [expect.closeTo(minutes, 3), 'waits']));
+      // All within two minutes.
+      expect(times([dump('0', [1, 5]), dump('1', [1, 5]), dump('2', [1, 5])])).toEqual([
+        [-1, 'order'],
+        [-0.5, 'order'],
+        [0, 'order'],
+      ]);
+      // A dump that cannot tell, and one that knows its time.
+      expect(times([dump('0', [1, 3]), clues('1'), dump('2', [1, 63])]).map(([, from]) => from)).toEqual([
+        'order',
+        'order',
+        'order',
+      ]);
+      const known = { ...dump('1', [1, 13]), ownMillis: noon + 5 * minute };
+      expect(times([dump('0', [1, 3]), known, dump('2', [1, 63])])).toEqual([
+        [-5, 'waits'],
+        [5, 'artefact'],
+        [55, 'waits'],
       ]);
     });
 
