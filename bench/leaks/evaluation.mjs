@@ -129,8 +129,15 @@ function named(suite, truth, folds) {
   return { suite, truth, fold: folds.get(truth), program: name, project, host: name, hostProject: project };
 }
 
+/** Of a service with fewer goroutines a share is no number. */
+const leastHostGoroutines = 20;
+
 function hasGoroutines(evidence) {
-  return evidence.instances.every((one) => ofKind(one, 'goroutine').length > 1);
+  return evidence.instances.every((one) => {
+    const snapshots = ofKind(one, 'goroutine');
+    const last = snapshots.at(-1)?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+    return snapshots.length > 1 && last >= leastHostGoroutines;
+  });
 }
 
 function hasMembers(evidence) {
