@@ -3,7 +3,16 @@ import type { HeapEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import type { HeapPlaces } from './heap-places.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, correlation, gamma, type GrowthShape, growthShape, mean, normalCdf, sinceItBegan } from './statistics.js';
+import {
+  clip,
+  correlation,
+  gamma,
+  type GrowthShape,
+  growthShape,
+  mean,
+  normalCdf,
+  sinceItBegan,
+} from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { bytesText, percent } from './words.js';
 
@@ -187,7 +196,11 @@ function judge(
     evidence *= add('load', 1 - constants.heapInStep * inStep.step, `in step with ${inStep.name}`);
     whyNot.push(`It grows in step with ${inStep.name}.`);
   }
-  let size = add('grown', Math.log(1 + shape.grown / 2 ** 20), `${bytesText(shape.grown)} by the median slope`);
+  let size = add(
+    'grown',
+    Math.log(1 + shape.grown / 2 ** 20) ** constants.sizePower,
+    `${bytesText(shape.grown)} by the median slope`,
+  );
   size *= add(
     'share',
     constants.shareFloor + (1 - constants.shareFloor) * Math.sqrt(share),
