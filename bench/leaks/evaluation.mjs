@@ -172,7 +172,8 @@ export function evaluate(job, rankers) {
     length: job.length,
     variant: job.variant,
     findsGoroutines: grown.size > 0,
-    findsHeap: truth.heapLabels.length > 0,
+    // The memory that leaked goroutines hold is told with them, and is no suspect of its own.
+    findsHeap: truth.heapLabels.length > 0 && truth.labels.length === 0,
     ...outcomeOf(rank(evidence, job), truth, grown),
   }));
 }

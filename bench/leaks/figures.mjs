@@ -26,6 +26,7 @@ export function figuresOf(rows, cases) {
     add(`goroutine found ≥ probable, K=${length}`, some, (row) => Number(row.goroutine.probable));
   }
   const natural = rows.filter((row) => row.suite === 'natural' && row.length === 'all');
+  add('first of all suspects, as recorded', natural, (row) => Number(row.overallRank === 1));
   const goroutines = natural.filter((row) => row.findsGoroutines);
   add('goroutine P@1, as recorded', goroutines, (row) => Number(row.goroutine.rank === 1));
   add('goroutine found ≥ probable, as recorded', goroutines, (row) => Number(row.goroutine.probable));

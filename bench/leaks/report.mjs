@@ -234,6 +234,7 @@ const targets = {
   'goroutine P@1, K=3, r=1': 0.85,
   'goroutine found ≥ probable, K=6': 0.9,
   'goroutine found ≥ probable, as recorded': 0.9,
+  'healthy windows that alarm': 0.05,
   'healthy windows that alarm, goroutines': 0.05,
   'heap P@1': 0.85,
   'healthy windows that alarm, heap': 0.05,
