@@ -22,6 +22,7 @@ import { baselineNames, leftOut, own, rankerOf, tuned } from './rankers.mjs';
 import {
   detectionTable,
   falseAlarmTable,
+  injectedHeapTable,
   injectedTable,
   naturalTable,
   Report,
@@ -80,6 +81,7 @@ if (options.markdown) {
   summaryTable(report, rows, names);
 } else {
   injectedTable(report, rows, names);
+  injectedHeapTable(report, rows, names);
   naturalTable(report, rows, names);
   falseAlarmTable(report, rows, names);
   twinTable(report, rows, cases, names);
@@ -121,7 +123,7 @@ function printFailures(ofRanker, rank, most) {
     .filter((row) => row.goroutine.rank !== 1)
     .sort((a, b) => (b.goroutine.rank || 1e6) - (a.goroutine.rank || 1e6));
   const missedHeap = ofRanker
-    .filter((row) => row.suite === 'natural' && row.findsHeap && row.heap.rank !== 1)
+    .filter((row) => (row.suite === 'injectedHeap' || row.suite === 'natural') && row.findsHeap && row.heap.rank !== 1)
     .sort((a, b) => (b.heap.rank || 1e6) - (a.heap.rank || 1e6));
   const alarms = ofRanker.filter((row) => (row.suite === 'healthy' || row.suite === 'fixed') && row.alarms > 0);
   for (const [title, list, kind] of [
