@@ -1,0 +1,93 @@
+/**
+ * What the ranking weighs evidence with. All are judgement, checked against recorded programs (bench/leaks): the ones in
+ * `tunable` are chosen anew by the evaluation for each project that it leaves out.
+ */
+export interface RankConstants {
+  /** How likely a goroutine in such a state is one that nothing will ever wake, by state class. */
+  readonly priorChanSend: number;
+  readonly priorNever: number;
+  readonly priorLock: number;
+  readonly priorChanReceive: number;
+  readonly priorWaitGroup: number;
+  readonly priorCond: number;
+  readonly priorSelect: number;
+  readonly priorIoWait: number;
+  readonly priorSleep: number;
+  readonly priorSyscall: number;
+  readonly priorRunning: number;
+  /** What is left of the score where goroutines die as others come. */
+  readonly survivalFloor: number;
+  /** Survival where ids are not known. */
+  readonly survivalUnknown: number;
+  /** Raises by so much where all wait as long as they have been there. */
+  readonly stuckWeight: number;
+  /** Takes so much away where all that are old have been awake. */
+  readonly awakeWeight: number;
+  /** What is left of the score where growth has come to an end. */
+  readonly plateauFloor: number;
+  /** Takes so much away where all that was gained was lost again. */
+  readonly drawdownWeight: number;
+  /** What is left of the score without any share in the growth of the service. */
+  readonly shareFloor: number;
+  /** For groups that have one to four goroutines for each connection. */
+  readonly twinWeight: number;
+  /** By how much of what it grew a group may differ from such a multiple. */
+  readonly twinTolerance: number;
+  /** Where it falls together with connections, and where it does not. */
+  readonly fallsWithLoad: number;
+  readonly staysWithoutLoad: number;
+  /** Of a known leak, and of what is known to be harmless as long as it follows load. */
+  readonly signatureLeak: number;
+  readonly signatureBenign: number;
+  /** Where the runtime looked for leaks and did not find it; for states that it can judge. */
+  readonly notProven: number;
+  /** Evidence (the score without size) from which on a suspect is probable. */
+  readonly probableGoroutine: number;
+  readonly probableHeap: number;
+}
+
+export const defaultConstants: RankConstants = {
+  priorChanSend: 1,
+  priorNever: 1,
+  priorLock: 0.9,
+  priorChanReceive: 0.85,
+  priorWaitGroup: 0.85,
+  priorCond: 0.8,
+  priorSelect: 0.6,
+  priorIoWait: 0.25,
+  priorSleep: 0.2,
+  priorSyscall: 0.15,
+  priorRunning: 0.1,
+  survivalFloor: 0.3,
+  survivalUnknown: 0.6,
+  stuckWeight: 0.5,
+  awakeWeight: 0.8,
+  plateauFloor: 0.15,
+  drawdownWeight: 0.7,
+  shareFloor: 0.35,
+  twinWeight: 0.15,
+  twinTolerance: 0.06,
+  fallsWithLoad: 0.2,
+  staysWithoutLoad: 1.2,
+  signatureLeak: 1.5,
+  signatureBenign: 0.35,
+  notProven: 0.7,
+  probableGoroutine: 0.65,
+  probableHeap: 0.3,
+};
+
+export const tunable: { readonly [Name in keyof RankConstants]?: readonly number[] } = {
+  priorSelect: [0.3, 0.45, 0.6, 0.75],
+  priorIoWait: [0.1, 0.25, 0.4],
+  priorCond: [0.5, 0.65, 0.8],
+  priorChanReceive: [0.7, 0.85, 1],
+  survivalFloor: [0.1, 0.3, 0.5],
+  survivalUnknown: [0.4, 0.6, 0.8],
+  plateauFloor: [0.05, 0.15, 0.3],
+  drawdownWeight: [0.5, 0.7, 0.9],
+  shareFloor: [0.2, 0.35, 0.6],
+  twinWeight: [0.05, 0.15, 0.3],
+  twinTolerance: [0.03, 0.06, 0.1],
+  probableGoroutine: [0.5, 0.55, 0.6, 0.65, 0.7, 0.75],
+  probableHeap: [0.1, 0.2, 0.3, 0.4, 0.5],
+};

@@ -1,0 +1,95 @@
+import type { ProcessEvidence } from './processes.js';
+import { kendallChance, median, stouffer, type GrowthShape, wilsonLower } from './statistics.js';
+
+/** What one place did in one process in which it grew. */
+export interface GrowthInProcess {
+  readonly process: ProcessEvidence;
+  readonly atMillis: readonly number[];
+  readonly shape: GrowthShape;
+  readonly evidence: number;
+  readonly size: number;
+}
+
+/** What one place does over all instances and processes of a service. */
+export interface FleetGrowth<G extends GrowthInProcess> {
+  /** The one to show: of the largest score among the processes that are judged. */
+  readonly leading: G;
+  /** Of the processes that each instance runs now, those in which it grows. */
+  readonly current: readonly G[];
+  /** All of them, the earlier processes too. */
+  readonly all: readonly G[];
+  readonly evidence: number;
+  readonly size: number;
+  /** Instances that were judged, and those in which it grows. */
+  readonly instances: number;
+  readonly affected: number;
+  /** Processes of three and more snapshots, and those in which it grew. */
+  readonly lifetimes: number;
+  readonly grownLifetimes: number;
+  /** From 0 to 1: the share of instances and of lifetimes, as far as so few can show it. */
+  readonly spread: number;
+  readonly persist: number;
+  /** How likely so much order is without any growth (Stouffer over Kendall's exact p of each instance). */
+  readonly chance: number;
+}
+
+/** Processes of the instances of a service that have at least two snapshots of the kind that is judged. */
+export class Fleet {
+  private readonly byInstance = new Map<string, ProcessEvidence[]>();
+
+  /** @param judged in the order of time within each instance */
+  constructor(
+    judged: readonly ProcessEvidence[],
+    private readonly snapshotsOf: (process: ProcessEvidence) => number,
+  ) {
+    for (const process of judged) {
+      const known = this.byInstance.get(process.instance);
+      if (known === undefined) this.byInstance.set(process.instance, [process]);
+      else known.push(process);
+    }
+  }
+
+  /** The process that tells how an instance does now: the last one that has enough snapshots. */
+  private current(processes: readonly ProcessEvidence[]): ProcessEvidence {
+    return (
+      processes.findLast((process) => this.snapshotsOf(process) >= leastOfCurrent) ?? processes[processes.length - 1]
+    );
+  }
+
+  /** @param grown not empty */
+  combine<G extends GrowthInProcess>(grown: readonly G[]): FleetGrowth<G> {
+    const of = new Map(grown.map((growth) => [growth.process, growth]));
+    const current: G[] = [];
+    let lifetimes = 0;
+    for (const processes of this.byInstance.values()) {
+      const now = of.get(this.current(processes));
+      if (now !== undefined) current.push(now);
+      lifetimes += processes.filter((process) => this.snapshotsOf(process) >= leastOfLifetime).length;
+    }
+    const grownLifetimes = grown.filter(({ process }) => this.snapshotsOf(process) >= leastOfLifetime).length;
+    // What is over in every instance is told of by its last process, at the price of an earlier one.
+    const judged = current.length > 0 ? current : grown;
+    const ordered = judged.toSorted((a, b) => b.evidence * b.size - a.evidence * a.size);
+    const upper = ordered.slice(0, Math.ceil(ordered.length / 2));
+    const instances = this.byInstance.size;
+    return {
+      leading: ordered[0],
+      current,
+      all: grown,
+      evidence: median(upper.map(({ evidence }) => evidence)) * (current.length > 0 ? 1 : overNow),
+      size: median(upper.map(({ size }) => size)),
+      instances,
+      affected: current.length,
+      lifetimes,
+      grownLifetimes,
+      spread: wilsonLower(current.length, instances),
+      persist: lifetimes === 0 ? 1 : grownLifetimes / lifetimes,
+      chance: stouffer(judged.map(({ shape, atMillis }) => kendallChance(shape.tau, atMillis.length))),
+    };
+  }
+}
+
+const leastOfCurrent = 4;
+const leastOfLifetime = 3;
+/** What is left of the evidence where no instance's present process shows the growth. */
+const overNow = 0.3;

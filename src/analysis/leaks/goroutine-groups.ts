@@ -1,0 +1,74 @@
+import { normalisedStack } from '../goroutine-frames.js';
+import { refinedState } from '../goroutine-state.js';
+import type { EvidenceFrame, EvidenceStack, LeakEvidence } from './evidence.js';
+import { CodeMap, nowhere, siteOf } from './places.js';
+
+/** Goroutines that are one to the ranking: the same state, the same place, the same origin, in whatever build. */
+export interface GoroutineGroup {
+  readonly key: string;
+  /** What the group is judged by: `semacquire` of older Go is told apart by its frames. */
+  readonly state: string;
+  readonly pivot: EvidenceFrame;
+  readonly site: EvidenceFrame;
+  readonly createdBy: string | null;
+  /** The stacks of the evidence that belong to it. */
+  readonly stacks: readonly number[];
+}
+
+export interface GoroutineGroups {
+  readonly groups: readonly GoroutineGroup[];
+  /** Of each stack of the evidence; -1: an allocation. */
+  readonly groupOf: Int32Array;
+}
+
+export function goroutineGroups({ stacks }: Pick<LeakEvidence, 'stacks'>, code: CodeMap): GoroutineGroups {
+  const numbers = new Map<string, number>();
+  const groups: (GoroutineGroup & { stacks: number[] })[] = [];
+  const groupOf = Int32Array.from(stacks, (stack, index) => {
+    if (stack.state === null) return -1;
+    const found = describe(stack, code);
+    let number = numbers.get(found.key);
+    if (number === undefined) numbers.set(found.key, (number = groups.push({ ...found, stacks: [] }) - 1));
+    groups[number].stacks.push(index);
+    return number;
+  });
+  return { groups, groupOf };
+}
+
+/**
+ * The key leaves out what lies between the place that waits, the application's function and the outermost one: a library
+ * that calls itself in one way more makes no other leak. It has no lines, which move with every change.
+ */
+function describe({ state, frames, createdBy }: EvidenceStack, code: CodeMap): Omit<GoroutineGroup, 'stacks'> {
+  const spelled = refinedState(state ?? '', frames);
+  const functions = normalisedStack(frames.map((frame) => frame.function));
+  const site = siteOf(frames);
+  const creator = { ...nowhere, function: createdBy ?? '' };
+  const pivot = code.ownFrame(frames) ?? code.ownFrame([creator]) ?? site;
+  return {
+    key: [
+      isTransient(spelled) ? 'running' : spelled,
+      createdBy ?? '',
+      functions.at(-1) ?? '',
+      pivot.function,
+      site.function,
+    ].join('\n'),
+    state: spelled,
+    pivot,
+    site,
+    createdBy,
+  };
+}
+
+/** A goroutine that is about to run, or was caught running, is in no state that it could be stuck in. */
+export function isTransient(state: string): boolean {
+  return state === 'running' || state === 'runnable' || state === 'preempted' || state === 'copystack';
+}
+
+/** Whether the group is the goroutines that read from connections that others opened to this service. */
+export function readsAcceptedConnections({ state, createdBy }: GoroutineGroup): boolean {
+  return state === 'IO wait' && createdBy !== null && accepts.test(createdBy);
+}
+
+/** Functions that start a goroutine for each connection that they accept, in net/http, gRPC, NATS, Redis and database servers. */
+const accepts = /[sS]erve|[aA]ccept|[cC]reateClient|[hH]andle(?:Raw)?Conn|startGoRoutine|[lL]isten/;
