@@ -218,7 +218,7 @@ export function decide(stored: StoredSuspect, command: LifeCommand, nowMillis: n
         basis: basisOf(stored.found),
         resolution: null,
         ignore: null,
-        overruledBuild: isOverruled ? stored.resolution!.build : stored.overruledBuild,
+        overruledBuild: isOverruled ? stored.resolution.build : stored.overruledBuild,
       };
       return moved(stored, change, state === 'open' ? 'reopened' : 'acknowledged');
     }
