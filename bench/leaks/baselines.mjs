@@ -1,4 +1,6 @@
 // What is used without a ranking like ours, on the same groups of the same evidence.
+import { goroutineGroups } from '../../dist/analysis/leaks/goroutine-groups.js';
+import { CodeMap } from '../../dist/analysis/leaks/places.js';
 import { theilSenSlope } from '../../dist/analysis/theil-sen.js';
 import { ofKind } from './windows.mjs';
 
@@ -53,42 +55,57 @@ function sum(values) {
 
 const grouped = new WeakMap();
 
-/**
- * Goroutines by state, functions of the stack and created-by; allocations by the functions of the stack; each with its
- * series per instance.
- */
+/** What the ranking tells apart, each with its series per instance. */
 export function groupsOf(evidence) {
   let groups = grouped.get(evidence);
   if (groups === undefined) {
-    groups = [...seriesOf(evidence, 'goroutine', 'counts'), ...seriesOf(evidence, 'heap', 'inuseBytes')];
+    groups = [...goroutinesOf(evidence), ...allocationsOf(evidence)];
     grouped.set(evidence, groups);
   }
   return groups;
 }
 
-function seriesOf(evidence, kind, column) {
+function goroutinesOf(evidence) {
+  const { groups, groupOf } = goroutineGroups(evidence, new CodeMap(evidence));
+  const series = seriesOf(evidence, 'goroutine', 'counts', (stack) => groupOf[stack]);
+  return Array.from(series, ([number, ofInstances]) => {
+    const { key, state, createdBy, pivot, stacks } = groups[number];
+    const stack = evidence.stacks[stacks[0]].frames;
+    return { kind: 'goroutine', key, state, createdBy, function: pivot.function, stack, series: ofInstances };
+  });
+}
+
+/** Allocations by the functions of their stack. */
+function allocationsOf(evidence) {
+  const keys = evidence.stacks.map(({ frames }) => frames.map((frame) => frame.function).join('\n'));
+  const series = seriesOf(evidence, 'heap', 'inuseBytes', (stack) => keys[stack]);
+  return Array.from(series, ([key, ofInstances]) => {
+    const stack = evidence.stacks[keys.indexOf(key)].frames;
+    return { kind: 'heap', key, state: null, createdBy: null, function: culprit(stack), stack, series: ofInstances };
+  });
+}
+
+/** @returns {Map<unknown, { atMillis: number[], values: number[] }[]>} per group, the instances that have it */
+function seriesOf(evidence, kind, column, groupOf) {
   const groups = new Map();
-  evidence.instances.forEach((instance, number) => {
+  evidence.instances.forEach((instance) => {
     const snapshots = ofKind(instance, kind);
+    const atMillis = snapshots.map((one) => one.atMillis);
+    const here = new Map();
     snapshots.forEach((snapshot, k) => {
       snapshot.stacks.forEach((stack, row) => {
-        const { state, createdBy, frames } = evidence.stacks[stack];
-        const key = `${kind}\n${state}\n${createdBy}\n${frames.map((frame) => frame.function).join('\n')}`;
-        let group = groups.get(key);
-        if (group === undefined) {
-          group = { key, kind, state, createdBy, stack: frames, function: culprit(frames), byInstance: new Map() };
-          groups.set(key, group);
-        }
-        let series = group.byInstance.get(number);
-        if (series === undefined) {
-          series = { atMillis: snapshots.map((one) => one.atMillis), values: snapshots.map(() => 0) };
-          group.byInstance.set(number, series);
-        }
-        series.values[k] += snapshot[column][row];
+        const group = groupOf(stack);
+        let values = here.get(group);
+        if (values === undefined) here.set(group, (values = snapshots.map(() => 0)));
+        values[k] += snapshot[column][row];
       });
     });
+    for (const [group, values] of here) {
+      const known = groups.get(group) ?? groups.set(group, []).get(group);
+      known.push({ atMillis, values });
+    }
   });
-  return [...groups.values()].map(({ byInstance, ...group }) => ({ ...group, series: [...byInstance.values()] }));
+  return groups;
 }
 
 /** The first frame from the leaf that is not of the standard library. */

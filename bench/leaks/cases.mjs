@@ -26,6 +26,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
  * @property {string} go version
  * @property {string[]} labels regular expressions on `outermost function( [state]`, `main.` left out
  * @property {string[]} heapLabels regular expressions on functions
+ * @property {'labelled'} [injected] of the program only what is labelled is put into other services; else all of it
  * @property {string} [twin] of a fixed case: the name of its buggy twin
  * @property {string} note
  */

@@ -12,7 +12,12 @@ const healthySnapshots = 9;
  * @property {() => object | null} evidence null: there is nothing to find in it
  */
 
-/** Leaks in hosts: every program with goroutines to find, in every healthy service. @returns {Job[]} */
+/**
+ * Leaks in hosts: every program with goroutines to find, in healthy services.
+ *
+ * @param {number} chosen.hostsPerProgram so many hosts for a program, others for the next, all of them alike often
+ * @returns {Job[]}
+ */
 export function injectedJobs(cases, chosen = {}) {
   const leaks = cases
     .filter(({ truth, evidence }) => truth.suite === 'leak' && truth.labels.length > 0 && hasMembers(evidence))
@@ -21,8 +26,10 @@ export function injectedJobs(cases, chosen = {}) {
     .filter(({ truth, evidence }) => truth.suite === 'healthy' && hasGoroutines(evidence))
     .map(preparedHost);
   const jobs = [];
-  for (const leak of leaks) {
-    for (const host of hosts) {
+  const perProgram = Math.min(chosen.hostsPerProgram ?? Infinity, hosts.length);
+  for (const [number, leak] of leaks.entries()) {
+    for (let turn = 0; turn < perProgram; turn++) {
+      const host = hosts[(number + Math.floor((turn * hosts.length) / perProgram)) % hosts.length];
       for (const share of chosen.shares ?? shares) {
         for (const length of chosen.lengths ?? lengths) {
           for (const variant of variants) {

@@ -1,6 +1,7 @@
 // A profile is a multiset of stacks: a leak in a service that leaks nothing is the union of the two, but for how their
 // goroutines act on each other. So snapshot k of a leaking program, scaled to a share of the host, and snapshot k of the
 // host make snapshot k of a service that leaks.
+import { labelText } from './labels.mjs';
 import { longestLifetime, ofKind, spread } from './windows.mjs';
 
 /** Snapshots of a leak and of a host that windows are cut from. */
@@ -17,19 +18,27 @@ export const lengths = [6, 3, 2];
  */
 export const variants = ['young', 'running'];
 
-/** A leaking program, with each goroutine numbered per stack in the order in which they appeared. */
+/**
+ * A leaking program, with each goroutine numbered per stack in the order in which they appeared. Of a program that is
+ * nothing but its leak all is injected; of a service that does other things as well only what is labelled.
+ */
 export function preparedLeak({ truth, evidence }) {
   const instance = [...evidence.instances].sort(
     (a, b) => ofKind(b, 'goroutine').length - ofKind(a, 'goroutine').length || (a.name < b.name ? -1 : 1),
   )[0];
   const all = longestLifetime(ofKind(instance, 'goroutine'));
   const snapshots = spread(all.length, leakSnapshots).map((i) => all[i]);
+  const labels = truth.labels.map((label) => new RegExp(label));
+  const belongs = (stack) =>
+    !isObserver(stack) &&
+    (truth.injected !== 'labelled' ||
+      labels.some((label) => label.test(labelText({ state: stack.state, stack: stack.frames }))));
   const births = new Map();
   const next = new Map();
   const rows = snapshots.map((snapshot) => {
     const ofSnapshot = [];
     snapshot.stacks.forEach((stack, row) => {
-      if (isObserver(evidence.stacks[stack])) return;
+      if (!belongs(evidence.stacks[stack])) return;
       const { start, ids } = snapshot.members;
       const known = births.get(stack) ?? births.set(stack, new Map()).get(stack);
       const numbers = Array.from(ids.subarray(start[row], start[row + 1]), (id) => {

@@ -1,4 +1,4 @@
-// npm run eval:leaks -- [--cases FILE…] [--failures [N]] [--markdown] …: what the leak ranking is worth, against what is
+// npm run eval:leaks -- [--cases FILE]… [--hosts N|all] [--only RANKER]… [--failures N]: what the leak ranking is worth, against what is
 // used without one.
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ const { values: options } = parseArgs({
     cases: { type: 'string', multiple: true },
     failures: { type: 'string' },
     only: { type: 'string', multiple: true },
-    without: { type: 'string', multiple: true },
+    hosts: { type: 'string', default: '6' },
   },
 });
 
@@ -43,7 +43,12 @@ const chosen = rankers.filter(
 );
 
 const started = process.cpuUsage();
-const jobs = [...injectedJobs(cases), ...naturalJobs(cases), ...healthyJobs(cases), ...prefixJobs(cases)];
+const jobs = [
+  ...injectedJobs(cases, { hostsPerProgram: options.hosts === 'all' ? Infinity : Number(options.hosts) }),
+  ...naturalJobs(cases),
+  ...healthyJobs(cases),
+  ...prefixJobs(cases),
+];
 const rows = jobs.flatMap((job) => evaluate(job, chosen));
 const { user } = process.cpuUsage(started);
 

@@ -23,9 +23,19 @@ export function randomOf(seed) {
  * @returns {{ mean: number, low: number, high: number, count: number }} NaN without rows
  */
 export function meanOf(rows, value, clusters, rounds = 400) {
-  const values = Float64Array.from(rows, value);
   const levels = clusters.map((name) => levelsOf(rows, name));
-  const mean = values.reduce((sum, one) => sum + one, 0) / values.length;
+  // Rows of the same clusters are drawn together: their sums are enough.
+  const cells = new Map();
+  let total = 0;
+  rows.forEach((row, i) => {
+    const key = levels.reduce((number, { of, size }) => number * size + of[i], 0);
+    let cell = cells.get(key);
+    if (cell === undefined) cells.set(key, (cell = { at: levels.map(({ of }) => of[i]), sum: 0, count: 0 }));
+    const one = value(row);
+    cell.sum += one;
+    cell.count++;
+    total += one;
+  });
   const means = [];
   const random = randomOf(20_260_105);
   for (let round = 0; round < rounds && rows.length > 0; round++) {
@@ -35,18 +45,18 @@ export function meanOf(rows, value, clusters, rounds = 400) {
       return times;
     });
     let sum = 0;
-    let total = 0;
-    for (let i = 0; i < values.length; i++) {
+    let count = 0;
+    for (const cell of cells.values()) {
       let times = 1;
-      for (let level = 0; level < levels.length; level++) times *= drawn[level][levels[level].of[i]];
-      sum += times * values[i];
-      total += times;
+      for (let level = 0; level < drawn.length; level++) times *= drawn[level][cell.at[level]];
+      sum += times * cell.sum;
+      count += times * cell.count;
     }
-    if (total > 0) means.push(sum / total);
+    if (count > 0) means.push(sum / count);
   }
   means.sort((a, b) => a - b);
   const at = (share) => means[Math.round(share * (means.length - 1))] ?? NaN;
-  return { mean, low: at(0.025), high: at(0.975), count: rows.length };
+  return { mean: total / rows.length, low: at(0.025), high: at(0.975), count: rows.length };
 }
 
 function levelsOf(rows, name) {

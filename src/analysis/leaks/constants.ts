@@ -31,6 +31,8 @@ export interface RankConstants {
   readonly shareFloor: number;
   /** For groups that have one to four goroutines for each connection. */
   readonly twinWeight: number;
+  /** The same for states in which connections are no reason to wait. */
+  readonly twinOfStuck: number;
   /** By how much of what it grew a group may differ from such a multiple. */
   readonly twinTolerance: number;
   /** Where it falls together with connections, and where it does not. */
@@ -41,6 +43,8 @@ export interface RankConstants {
   readonly signatureBenign: number;
   /** Where the runtime looked for leaks and did not find it; for states that it can judge. */
   readonly notProven: number;
+  /** Takes so much away from a heap that grows in step with load. */
+  readonly heapInStep: number;
   /** Evidence (the score without size) from which on a suspect is probable. */
   readonly probableGoroutine: number;
   readonly probableHeap: number;
@@ -66,12 +70,14 @@ export const defaultConstants: RankConstants = {
   drawdownWeight: 0.7,
   shareFloor: 0.35,
   twinWeight: 0.15,
+  twinOfStuck: 0.75,
   twinTolerance: 0.06,
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
   signatureLeak: 1.5,
   signatureBenign: 0.35,
   notProven: 0.7,
+  heapInStep: 0.6,
   probableGoroutine: 0.65,
   probableHeap: 0.3,
 };
@@ -87,6 +93,7 @@ export const tunable: { readonly [Name in keyof RankConstants]?: readonly number
   drawdownWeight: [0.5, 0.7, 0.9],
   shareFloor: [0.2, 0.35, 0.6],
   twinWeight: [0.05, 0.15, 0.3],
+  heapInStep: [0.3, 0.6, 0.9],
   twinTolerance: [0.03, 0.06, 0.1],
   probableGoroutine: [0.5, 0.55, 0.6, 0.65, 0.7, 0.75],
   probableHeap: [0.1, 0.2, 0.3, 0.4, 0.5],

@@ -1,17 +1,27 @@
 import type { ProcessEvidence } from './processes.js';
 import { kendallChance, median, stouffer, type GrowthShape, wilsonLower } from './statistics.js';
+import type { SuspectFactor } from './suspect.js';
 
-/** What one place did in one process in which it grew. */
+/** How one place moved in one process in which it grew, and what speaks for a leak in that. */
 export interface GrowthInProcess {
   readonly process: ProcessEvidence;
   readonly atMillis: readonly number[];
+  /** Goroutines, or bytes in use. */
+  readonly values: readonly number[];
   readonly shape: GrowthShape;
+  /** Of what all places of the process that grew have grown by. */
+  readonly share: number;
+  /** The product of the factors that say whether it is a leak. */
   readonly evidence: number;
+  /** The product of the factors that say how much it matters. */
   readonly size: number;
+  readonly factors: readonly SuspectFactor[];
+  readonly why: readonly string[];
+  readonly whyNot: readonly string[];
 }
 
 /** What one place does over all instances and processes of a service. */
-export interface FleetGrowth<G extends GrowthInProcess> {
+export interface FleetGrowth<G extends GrowthInProcess = GrowthInProcess> {
   /** The one to show: of the largest score among the processes that are judged. */
   readonly leading: G;
   /** Of the processes that each instance runs now, those in which it grows. */
@@ -93,3 +103,23 @@ const leastOfCurrent = 4;
 const leastOfLifetime = 3;
 /** What is left of the evidence where no instance's present process shows the growth. */
 const overNow = 0.3;
+
+/** What the place scores over the whole service. */
+export function fleetScore({ size, spread, persist }: FleetGrowth, evidence: number): number {
+  return evidence * size * (0.5 + 0.5 * spread) * (0.7 + 0.3 * persist);
+}
+
+/**
+ * Growth that begins anew in one process of an instance after another, each for long enough to tell a level that is
+ * reached from one that is not, is no accident of one of them.
+ */
+export function regrows({ all, spread }: FleetGrowth, leastEvidence: number): boolean {
+  const convincing = all.filter(
+    ({ values, evidence, shape }) =>
+      values.length >= leastOfRegrowth && evidence >= leastEvidence && shape.goesOn >= 0.5,
+  );
+  const restarted = new Set(convincing.map(({ process }) => process.instance)).size < convincing.length;
+  return restarted && spread >= 0.3;
+}
+
+const leastOfRegrowth = 6;

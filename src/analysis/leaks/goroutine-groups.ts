@@ -1,7 +1,8 @@
 import { normalisedStack } from '../goroutine-frames.js';
 import { refinedState } from '../goroutine-state.js';
 import type { EvidenceFrame, EvidenceStack, LeakEvidence } from './evidence.js';
-import { CodeMap, nowhere, siteOf } from './places.js';
+import type { CodeMap } from './places.js';
+import { nowhere, siteOf } from './places.js';
 
 /** Goroutines that are one to the ranking: the same state, the same place, the same origin, in whatever build. */
 export interface GoroutineGroup {

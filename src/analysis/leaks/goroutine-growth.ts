@@ -1,5 +1,6 @@
 import type { RankConstants } from './constants.js';
 import type { GoroutineEvidence } from './evidence.js';
+import type { GrowthInProcess } from './fleet.js';
 import {
   type GoroutineGroup,
   type GoroutineGroups,
@@ -7,25 +8,9 @@ import {
   readsAcceptedConnections,
 } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, type GrowthShape, growthShape, normalCdf } from './statistics.js';
+import { type GrowthShape, growthShape, normalCdf } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-
-/** How the goroutines of one group moved in one process, and what speaks for a leak in that. */
-export interface GroupGrowth {
-  readonly process: ProcessEvidence;
-  readonly atMillis: readonly number[];
-  readonly counts: readonly number[];
-  readonly shape: GrowthShape;
-  /** Of what all groups of the process that grew have grown by. */
-  readonly share: number;
-  /** The product of the factors that say whether it is a leak. */
-  readonly evidence: number;
-  /** The product of the factors that say how much it matters. */
-  readonly size: number;
-  readonly factors: readonly SuspectFactor[];
-  readonly why: readonly string[];
-  readonly whyNot: readonly string[];
-}
+import { percent } from './words.js';
 
 /**
  * The growth of every group that has more goroutines at the end of a process than at its start, by group.
@@ -37,7 +22,7 @@ export function growthOfGroups(
   process: ProcessEvidence,
   groups: GoroutineGroups,
   constants: RankConstants,
-): Map<number, GroupGrowth> {
+): Map<number, GrowthInProcess> {
   const { goroutines } = process;
   if (goroutines.length < 2) return new Map();
   const atMillis = goroutines.map((snapshot) => snapshot.atMillis);
@@ -47,7 +32,7 @@ export function growthOfGroups(
   for (const series of counts.values()) grownInAll += Math.max(0, series[last] - series[0]);
   const load = loadOf(groups, counts);
   const ages = agesOf(goroutines, groups);
-  const found = new Map<number, GroupGrowth>();
+  const found = new Map<number, GrowthInProcess>();
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
     const group = groups.groups[number];
@@ -55,7 +40,7 @@ export function growthOfGroups(
     if (shape.tau <= 0) continue;
     const share = (series[last] - series[0]) / grownInAll;
     const judged = judge(group, { series, shape, share, ages: ages.get(number), load }, constants);
-    found.set(number, { process, atMillis, counts: series, shape, share, ...judged });
+    found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
 }
@@ -89,7 +74,7 @@ function judge(
   group: GoroutineGroup,
   { series, shape, share, ages, load }: Observed,
   constants: RankConstants,
-): Pick<GroupGrowth, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
+): Pick<GrowthInProcess, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = series.length;
   const grown = series[n - 1] - series[0];
   const why: string[] = [];
@@ -158,7 +143,11 @@ function judge(
 
   const twin = twinOf(series, load, constants);
   if (twin !== null) {
-    evidence *= add('twin', constants.twinWeight, `${twin} for each accepted connection`);
+    evidence *= add(
+      'twin',
+      waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck,
+      `${twin} for each accepted connection`,
+    );
     whyNot.push(
       `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
     );
@@ -194,11 +183,28 @@ function priorOf(state: string, constants: RankConstants): number {
   if (state.startsWith('chan receive')) return constants.priorChanReceive;
   if (state === 'sync.WaitGroup.Wait' || state === 'semacquire') return constants.priorWaitGroup;
   if (state === 'sync.Cond.Wait') return constants.priorCond;
-  if (state.startsWith('sync.')) return constants.priorLock;
+  if (isLock(state)) return constants.priorLock;
   if (state.startsWith('select')) return constants.priorSelect;
   if (state.startsWith('IO wait')) return constants.priorIoWait;
   if (state.startsWith('sleep')) return constants.priorSleep;
   return constants.priorSyscall;
+}
+
+/**
+ * Where the goroutines of a connection wait for what the other end or another goroutine does next. Nothing is said there
+ * by one that cannot send, or not get a lock: connections are no reason for that.
+ */
+function waitsForPeers(state: string): boolean {
+  return !(
+    state.startsWith('chan send') ||
+    state.endsWith('(nil chan)') ||
+    state === 'select (no cases)' ||
+    isLock(state)
+  );
+}
+
+function isLock(state: string): boolean {
+  return state.startsWith('sync.') && state !== 'sync.WaitGroup.Wait' && state !== 'sync.Cond.Wait';
 }
 
 /** What the ids and waits of a group's goroutines tell. */
@@ -355,7 +361,3 @@ function loadFactor(series: readonly number[], { series: loads }: Load, constant
 }
 
 const leastFall = 5;
-
-function percent(share: number): string {
-  return `${Math.round(clip(share, 0, 1) * 100)} %`;
-}

@@ -1,8 +1,8 @@
 import type { RankConstants } from './constants.js';
 import type { EvidenceFrame, GoroutineEvidence, LeakEvidence } from './evidence.js';
-import { Fleet, type FleetGrowth } from './fleet.js';
+import { Fleet, type FleetGrowth, fleetScore, type GrowthInProcess, regrows } from './fleet.js';
 import type { GoroutineGroup, GoroutineGroups } from './goroutine-groups.js';
-import { countsByGroup, type GroupGrowth, growthOfGroups } from './goroutine-growth.js';
+import { countsByGroup, growthOfGroups } from './goroutine-growth.js';
 import type { ProcessEvidence } from './processes.js';
 import type { SuspectTier } from './suspect.js';
 
@@ -10,7 +10,7 @@ import type { SuspectTier } from './suspect.js';
 export interface GoroutineSuspect {
   readonly group: GoroutineGroup;
   /** Null: only proven, never seen to grow. */
-  readonly fleet: FleetGrowth<GroupGrowth> | null;
+  readonly fleet: FleetGrowth | null;
   /** How many the runtime has found unreachable, in the latest snapshots that tell, over all instances. */
   readonly proven: number;
   /** The runtime has looked, in a process in which the group grows, and has found others or none. */
@@ -29,7 +29,7 @@ export function goroutineSuspects(
 ): GoroutineSuspect[] {
   const judged = processes.filter(({ goroutines }) => goroutines.length >= 2);
   const fleet = new Fleet(judged, ({ goroutines }) => goroutines.length);
-  const grown = new Map<number, GroupGrowth[]>();
+  const grown = new Map<number, GrowthInProcess[]>();
   for (const process of judged) {
     for (const [group, growth] of growthOfGroups(process, groups, constants)) {
       const known = grown.get(group);
@@ -47,8 +47,7 @@ export function goroutineSuspects(
     const notProven =
       proven === 0 && isProvable(group.state) && (growths?.some(({ process }) => proofs.looked.has(process)) ?? false);
     const evidenceNow = (ofFleet?.evidence ?? 0) * (notProven ? constants.notProven : 1);
-    const score =
-      ofFleet === null ? 0 : evidenceNow * ofFleet.size * (0.5 + 0.5 * ofFleet.spread) * (0.7 + 0.3 * ofFleet.persist);
+    const score = ofFleet === null ? 0 : fleetScore(ofFleet, evidenceNow);
     suspects.push({
       group,
       fleet: ofFleet,
@@ -65,26 +64,13 @@ export function goroutineSuspects(
 /** The least growth of which a lone process can convince. */
 const leastGrown = 3;
 
-function tierOf(fleet: FleetGrowth<GroupGrowth> | null, evidence: number, constants: RankConstants): SuspectTier {
+function tierOf(fleet: FleetGrowth | null, evidence: number, constants: RankConstants): SuspectTier {
   if (fleet === null) return 'watch';
   const { leading } = fleet;
-  const enough =
-    leading.counts.length >= 3 && leading.counts[leading.counts.length - 1] - leading.counts[0] >= leastGrown;
+  const { values } = leading;
+  const enough = values.length >= 3 && values[values.length - 1] - values[0] >= leastGrown;
   if (!enough || evidence < constants.probableGoroutine || leading.shape.goesOn < 0.3) return 'watch';
-  return regrows(fleet, constants) ? 'confirmed' : 'probable';
-}
-
-/**
- * Growth that begins anew in one process after another, each for long enough to tell a level that is reached from one
- * that is not, is no accident of one of them.
- */
-function regrows({ all, spread }: FleetGrowth<GroupGrowth>, constants: RankConstants): boolean {
-  const convincing = all.filter(
-    ({ counts, evidence, shape }) =>
-      counts.length >= 6 && evidence >= constants.probableGoroutine && shape.goesOn >= 0.5,
-  );
-  const restarted = new Set(convincing.map(({ process }) => process.instance)).size < convincing.length;
-  return restarted && spread >= 0.3;
+  return regrows(fleet, constants.probableGoroutine) ? 'confirmed' : 'probable';
 }
 
 interface Proofs {

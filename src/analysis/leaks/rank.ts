@@ -1,11 +1,12 @@
 import { defaultConstants, type RankConstants } from './constants.js';
 import type { EvidenceFrame, LeakEvidence } from './evidence.js';
 import { fingerprint } from './fingerprint.js';
-import type { FleetGrowth } from './fleet.js';
+import type { FleetGrowth, GrowthInProcess } from './fleet.js';
 import { goroutineGroups } from './goroutine-groups.js';
-import type { GroupGrowth } from './goroutine-growth.js';
 import { type GoroutineSuspect, goroutineSuspects } from './goroutine-suspects.js';
-import { CodeMap } from './places.js';
+import { heapPlaces } from './heap-places.js';
+import { type HeapSuspect, heapSuspects } from './heap-suspects.js';
+import { CodeMap, siteOf } from './places.js';
 import { type ProcessEvidence, processesOf } from './processes.js';
 import {
   type LeakRanking,
@@ -33,9 +34,13 @@ export function rankLeaks(evidence: LeakEvidence, options: RankOptions = {}): Le
   const processes = processesOf(evidence);
   const code = new CodeMap(evidence);
   const groups = goroutineGroups(evidence, code);
-  const found = goroutineSuspects(evidence, processes, groups, constants).map((suspect) =>
-    described(suspect, processes),
-  );
+  const places = heapPlaces(evidence, code);
+  const found = [
+    ...goroutineSuspects(evidence, processes, groups, constants).map((suspect) =>
+      describeGoroutines(suspect, processes),
+    ),
+    ...heapSuspects(evidence, processes, places, constants).map((suspect) => describeHeap(suspect)),
+  ];
   const ranked = found
     .filter(({ score, tier }) => score > 0 || tier === 'confirmed')
     .sort(
@@ -52,7 +57,7 @@ export function rankLeaks(evidence: LeakEvidence, options: RankOptions = {}): Le
 
 type Unranked = Omit<LeakSuspect, 'rank'>;
 
-function described(suspect: GoroutineSuspect, processes: readonly ProcessEvidence[]): Unranked {
+function describeGoroutines(suspect: GoroutineSuspect, processes: readonly ProcessEvidence[]): Unranked {
   const { group, fleet, tier, score, stack, proven, notProven } = suspect;
   const why = [...(fleet?.leading.why ?? [])];
   const whyNot = [...(fleet?.leading.whyNot ?? [])];
@@ -74,10 +79,36 @@ function described(suspect: GoroutineSuspect, processes: readonly ProcessEvidenc
     factors: fleet === null ? [] : [...fleet.leading.factors, ...fleetFactors(fleet)],
     why: [...why, ...fleetWhy(fleet)],
     whyNot,
-    growth: growthOf(fleet, proven),
+    growth: growthOf('goroutines', fleet, proven),
     firstSeenMillis: firstSeen(fleet, processes),
     sinceBuild: sinceBuild(fleet),
-    instances: fleet === null ? [] : fleet.all.map(instanceOf),
+    instances: fleet === null ? [] : fleet.all.map((growth) => instanceOf(growth, growth.process.goroutines)),
+    advice: [],
+    memoryCost: null,
+    related: [],
+  };
+}
+
+function describeHeap({ place, fleet, tier, score, stack }: HeapSuspect): Unranked {
+  const { leading } = fleet;
+  return {
+    tier,
+    score,
+    kind: 'heap',
+    fingerprint: fingerprint('heap', place.pivot.function),
+    function: place.pivot.function,
+    pivot: pivotIn(stack, place.pivot),
+    site: siteOf(stack),
+    state: null,
+    stack,
+    createdBy: null,
+    factors: [...leading.factors, ...fleetFactors(fleet)],
+    why: [...leading.why, ...fleetWhy(fleet)],
+    whyNot: leading.whyNot,
+    growth: growthOf('bytes', fleet, 0),
+    firstSeenMillis: firstSeen(fleet, []),
+    sinceBuild: sinceBuild(fleet),
+    instances: fleet.all.map((growth) => instanceOf(growth, growth.process.heaps)),
     advice: [],
     memoryCost: null,
     related: [],
@@ -96,59 +127,62 @@ function fleetFactors({
   instances,
   lifetimes,
   grownLifetimes,
-}: FleetGrowth<GroupGrowth>): SuspectFactor[] {
+}: FleetGrowth): SuspectFactor[] {
   return [
     { name: 'spread', value: 0.5 + 0.5 * spread, detail: `${affected} of ${instances} instances` },
     { name: 'persist', value: 0.7 + 0.3 * persist, detail: `${grownLifetimes} of ${lifetimes} process lifetimes` },
   ];
 }
 
-function fleetWhy(fleet: FleetGrowth<GroupGrowth> | null): string[] {
+function fleetWhy(fleet: FleetGrowth | null): string[] {
   if (fleet === null || (fleet.instances < 2 && fleet.lifetimes < 2)) return [];
   return [
     `It grows in ${fleet.affected} of ${fleet.instances} instances and in ${fleet.grownLifetimes} of ${fleet.lifetimes} process lifetimes.`,
   ];
 }
 
-function growthOf(fleet: FleetGrowth<GroupGrowth> | null, proven: number): SuspectGrowth {
+function growthOf(unit: SuspectGrowth['unit'], fleet: FleetGrowth | null, proven: number): SuspectGrowth {
   const current = fleet === null ? [] : fleet.current.length > 0 ? fleet.current : [fleet.leading];
   return {
-    unit: 'goroutines',
+    unit,
     perHour: current.reduce((sum, { shape }) => sum + shape.perHour, 0),
     now: Math.max(
       proven,
-      current.reduce((sum, { counts }) => sum + counts[counts.length - 1], 0),
+      current.reduce((sum, { values }) => sum + values[values.length - 1], 0),
     ),
     share: fleet?.leading.share ?? 0,
     hoursToLimit: null,
   };
 }
 
-function firstSeen(fleet: FleetGrowth<GroupGrowth> | null, processes: readonly ProcessEvidence[]): number {
-  const seen = (fleet?.all ?? []).map(({ atMillis, counts }) => atMillis[counts.findIndex((count) => count > 0)]);
+function firstSeen(fleet: FleetGrowth | null, processes: readonly ProcessEvidence[]): number {
+  const seen = (fleet?.all ?? []).map(({ atMillis, values }) => atMillis[values.findIndex((count) => count > 0)]);
   const proofs = processes.flatMap(({ proofs: of }) => of.map(({ atMillis }) => atMillis));
   return (seen.length > 0 ? seen : proofs).reduce((a, b) => Math.min(a, b), Infinity);
 }
 
 /** The build of the first process in which it grew, if an earlier build is known in which it did not. */
-function sinceBuild(fleet: FleetGrowth<GroupGrowth> | null): string | null {
+function sinceBuild(fleet: FleetGrowth | null): string | null {
   if (fleet === null) return null;
   const first = fleet.all.reduce((a, b) => (b.atMillis[0] < a.atMillis[0] ? b : a));
   return first.process.build === '' ? null : first.process.build;
 }
 
-function instanceOf({ process, atMillis, counts, shape }: GroupGrowth): SuspectInstance {
+function instanceOf(
+  { process, atMillis, values, shape }: GrowthInProcess,
+  snapshots: readonly { readonly id: string }[],
+): SuspectInstance {
   return {
     name: process.instance,
     affected: true,
     perHour: shape.perHour,
-    now: counts[counts.length - 1],
+    now: values[values.length - 1],
     lifetimes: 1,
     grownLifetimes: 1,
     atMillis,
-    values: counts,
-    before: process.goroutines[0].id,
-    after: process.goroutines[process.goroutines.length - 1].id,
+    values: values,
+    before: snapshots[0].id,
+    after: snapshots[snapshots.length - 1].id,
   };
 }
 

@@ -85,6 +85,25 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** NaN for none. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Pearson's; 0 where one of the two stands still. */
+export function correlation(a: readonly number[], b: readonly number[]): number {
+  const [meanA, meanB] = [mean(a), mean(b)];
+  let both = 0;
+  let ofA = 0;
+  let ofB = 0;
+  a.forEach((value, i) => {
+    both += (value - meanA) * (b[i] - meanB);
+    ofA += (value - meanA) ** 2;
+    ofB += (b[i] - meanB) ** 2;
+  });
+  return ofA === 0 || ofB === 0 ? 0 : both / Math.sqrt(ofA * ofB);
+}
+
 export function clip(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
 }

@@ -1,0 +1,238 @@
+import type { RankConstants } from './constants.js';
+import type { HeapEvidence } from './evidence.js';
+import type { GrowthInProcess } from './fleet.js';
+import type { HeapPlaces } from './heap-places.js';
+import type { ProcessEvidence } from './processes.js';
+import { clip, correlation, type GrowthShape, growthShape, mean, normalCdf } from './statistics.js';
+import type { SuspectFactor } from './suspect.js';
+import { bytesText, percent } from './words.js';
+
+/** See GrowthInProcess; values are bytes in use. */
+export interface HeapGrowth extends GrowthInProcess {
+  /** What it grew by against the noise of sampling. */
+  readonly z: number;
+}
+
+/**
+ * The growth of every place that has more in use at the end of a process than at its start, by place.
+ *
+ * Evidence = τ⁺ · beyond sampling · retention · keeps · goes on · never falls · load; size = ln(1 + MiB grown) · share.
+ * A heap profile is as of the last completed collection, so what it shows is a floor already.
+ */
+export function growthOfPlaces(
+  process: ProcessEvidence,
+  { places, placeOf }: HeapPlaces,
+  constants: RankConstants,
+): Map<number, HeapGrowth> {
+  const { heaps } = process;
+  if (heaps.length < 2) return new Map();
+  const atMillis = heaps.map((snapshot) => snapshot.atMillis);
+  const series = seriesByPlace(heaps, placeOf);
+  let grownInAll = 0;
+  for (const { bytes } of series.values()) grownInAll += Math.max(0, ends(bytes).grown);
+  const loads = loadsAt(process, atMillis);
+  const found = new Map<number, HeapGrowth>();
+  for (const [number, own] of series) {
+    const { grown } = ends(own.bytes);
+    if (grown <= 0 || places[number].isRuntime) continue;
+    // The robust slope is for those that beat their own sampling noise: thousands of places do not.
+    const z = grown / Math.sqrt(Math.max(1, ends(own.variance).first + ends(own.variance).last));
+    if (z < leastZ) continue;
+    const shape = growthShape(atMillis, own.bytes);
+    if (shape.tau <= 0 || shape.perHour <= 0) continue;
+    const share = clip(grown / grownInAll, 0, 1);
+    found.set(number, {
+      process,
+      atMillis,
+      values: own.bytes,
+      shape,
+      share,
+      z,
+      ...judge(own, { shape, share, z, loads }, constants),
+    });
+  }
+  return found;
+}
+
+const leastZ = 1;
+
+interface PlaceSeries {
+  readonly bytes: number[];
+  readonly objects: number[];
+  readonly allocated: number[];
+  /** Of `bytes`, from sampling. */
+  readonly variance: number[];
+}
+
+function seriesByPlace(heaps: readonly HeapEvidence[], placeOf: Int32Array): Map<number, PlaceSeries> {
+  const zeros = (): number[] => new Array<number>(heaps.length).fill(0);
+  const found = new Map<number, PlaceSeries>();
+  heaps.forEach(({ stacks, inuseObjects, inuseBytes, allocObjects, sampleBytes }, at) => {
+    stacks.forEach((stack, row) => {
+      const place = placeOf[stack];
+      let series = found.get(place);
+      if (series === undefined) {
+        series = { bytes: zeros(), objects: zeros(), allocated: zeros(), variance: zeros() };
+        found.set(place, series);
+      }
+      series.bytes[at] += inuseBytes[row];
+      series.objects[at] += inuseObjects[row];
+      series.allocated[at] += allocObjects[row];
+      series.variance[at] += samplingVariance(inuseObjects[row], inuseBytes[row], sampleBytes);
+    });
+  });
+  return found;
+}
+
+/**
+ * The variance of a scaled number of bytes. An object of s bytes is sampled with p = 1 − e^(−s/rate), and n of them are
+ * told as the number of samples / p (Go runtime/mprof.go, pprof's scaleHeapSample): n · s² · (1 − p) / p.
+ */
+function samplingVariance(objects: number, bytes: number, sampleBytes: number): number {
+  if (objects <= 0 || bytes <= 0 || sampleBytes <= 1) return 0;
+  const size = bytes / objects;
+  const sampled = -Math.expm1(-size / sampleBytes);
+  return (objects * size * size * (1 - sampled)) / sampled;
+}
+
+/** Means of the first and of the last third: single snapshots are noise. */
+function ends(values: readonly number[]): { first: number; last: number; grown: number } {
+  const third = Math.max(1, Math.floor(values.length / 3));
+  const first = mean(values.slice(0, third));
+  const last = mean(values.slice(-third));
+  return { first, last, grown: last - first };
+}
+
+interface Observed {
+  readonly shape: GrowthShape;
+  readonly share: number;
+  readonly z: number;
+  readonly loads: readonly LoadSeries[];
+}
+
+function judge(
+  { bytes, objects, allocated }: PlaceSeries,
+  { shape, share, z, loads }: Observed,
+  constants: RankConstants,
+): Pick<HeapGrowth, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
+  const n = bytes.length;
+  const why: string[] = [];
+  const whyNot: string[] = [];
+  const factors: SuspectFactor[] = [];
+  const add = (name: string, value: number, detail: string): number => {
+    factors.push({ name, value, detail });
+    return value;
+  };
+  why.push(
+    `${n === 2 ? 'From' : `In ${n} snapshots from`} ${bytesText(bytes[0])} to ${bytesText(bytes[n - 1])} in use${shape.drawdown === 0 && n > 2 ? ', and never less than before' : ''}.`,
+  );
+  let evidence = add('trend', shape.tau, `Kendall's τ over ${n} snapshots`);
+  evidence *= add(
+    'beyond sampling',
+    normalCdf(z - 2),
+    `z = ${z.toFixed(1)} against what the sampling of the heap profile varies by`,
+  );
+  if (z < 3) whyNot.push('The heap profile is a sample, and this little growth can be its noise.');
+
+  const retained = retention(objects, allocated);
+  if (retained !== null) {
+    evidence *= add(
+      'retention',
+      0.3 + 0.7 * Math.min(1, retained.whole / enoughRetained),
+      `${percent(retained.whole)} of what is allocated there stays`,
+    );
+    if (retained.whole >= 0.5) why.push(`Of what it allocates, ${percent(retained.whole)} stays in use.`);
+    if (retained.keeps !== null) {
+      evidence *= add(
+        'keeps',
+        Math.min(1, 0.3 + 0.7 * retained.keeps),
+        `the later half keeps ${percent(retained.keeps)} of the share that the earlier half kept`,
+      );
+      if (retained.keeps < 0.5) whyNot.push('It keeps ever less of what it allocates: like a cache that becomes full.');
+    }
+  }
+  evidence *= add(
+    'goes on',
+    constants.plateauFloor + (1 - constants.plateauFloor) * shape.goesOn,
+    n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
+  );
+  if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
+  evidence *= add(
+    'never falls',
+    1 - constants.drawdownWeight * shape.drawdown,
+    `deepest fall ${percent(shape.drawdown)} of the range`,
+  );
+  if (shape.drawdown > 0.3) whyNot.push(`It fell by ${percent(shape.drawdown)} of its range in between.`);
+  if (shape.floorRises === false) {
+    evidence *= add('floor', floorStays, 'the least of each third does not rise');
+    whyNot.push('What it comes down to does not rise.');
+  }
+  const inStep = loads
+    .map(({ name, values }) => ({ name, step: inStepWith(bytes, values) }))
+    .sort((a, b) => b.step - a.step)[0];
+  if (inStep !== undefined && inStep.step > 0) {
+    evidence *= add('load', 1 - constants.heapInStep * inStep.step, `in step with ${inStep.name}`);
+    whyNot.push(`It grows in step with ${inStep.name}.`);
+  }
+  let size = add('grown', Math.log(1 + shape.grown / 2 ** 20), `${bytesText(shape.grown)} by the median slope`);
+  size *= add(
+    'share',
+    constants.shareFloor + (1 - constants.shareFloor) * Math.sqrt(share),
+    `${percent(share)} of the growth of the process`,
+  );
+  if (share >= 0.3) why.push(`That is ${percent(share)} of what the heap of the process grew by.`);
+  return { evidence, size, factors, why, whyNot };
+}
+
+const floorStays = 0.3;
+/** A leak may well free most of what it allocates on the way. */
+const enoughRetained = 0.2;
+
+/**
+ * The share of the objects allocated in the window that are in use at its end, and what the later half of the window
+ * keeps against the earlier half.
+ */
+function retention(
+  objects: readonly number[],
+  allocated: readonly number[],
+): { whole: number; keeps: number | null } | null {
+  const n = objects.length;
+  const of = (from: number, to: number): number | null => {
+    const made = allocated[to] - allocated[from];
+    return made <= 0 ? null : clip((objects[to] - objects[from]) / made, 0, 1);
+  };
+  const whole = of(0, n - 1);
+  if (whole === null) return null;
+  const middle = n >> 1;
+  const early = n < 4 ? null : of(0, middle);
+  const late = n < 4 ? null : of(middle, n - 1);
+  return { whole, keeps: early === null || late === null || early === 0 ? null : clip(late / early, 0, 1) };
+}
+
+/** What a heap may follow without a leak, at the moments of its snapshots. */
+interface LoadSeries {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+function loadsAt({ goroutines }: ProcessEvidence, atMillis: readonly number[]): LoadSeries[] {
+  if (goroutines.length < 2) return [];
+  const totals = goroutines.map(({ counts }) => counts.reduce((sum, count) => sum + count, 0));
+  const nearest = (at: number): number =>
+    goroutines.reduce(
+      (best, { atMillis: own }, i) => (Math.abs(own - at) < Math.abs(goroutines[best].atMillis - at) ? i : best),
+      0,
+    );
+  return [{ name: 'the number of goroutines', values: atMillis.map((at) => totals[nearest(at)]) }];
+}
+
+/** How much of a series another one explains, from 0 to 1; 0 if the other hardly rose. */
+function inStepWith(values: readonly number[], load: readonly number[]): number {
+  const { first, grown } = ends(load);
+  if (grown < Math.max(leastLoadGrown, leastLoadShare * first) || values.length < 4) return 0;
+  const r = correlation(values, load);
+  return r <= 0 ? 0 : clip((r * r - 0.8) / 0.2, 0, 1);
+}
+
+const leastLoadGrown = 5;
+const leastLoadShare = 0.2;

@@ -1,0 +1,70 @@
+import type { RankConstants } from './constants.js';
+import type { EvidenceFrame, HeapEvidence, LeakEvidence } from './evidence.js';
+import { Fleet, type FleetGrowth, fleetScore, regrows } from './fleet.js';
+import { type HeapGrowth, growthOfPlaces } from './heap-growth.js';
+import type { HeapPlace, HeapPlaces } from './heap-places.js';
+import type { ProcessEvidence } from './processes.js';
+import type { SuspectTier } from './suspect.js';
+
+/** Allocations of one place of which ever more stay in use. */
+export interface HeapSuspect {
+  readonly place: HeapPlace;
+  readonly fleet: FleetGrowth<HeapGrowth>;
+  readonly tier: SuspectTier;
+  readonly score: number;
+  /** The stack that holds most of it, leaf first. */
+  readonly stack: readonly EvidenceFrame[];
+}
+
+export function heapSuspects(
+  evidence: LeakEvidence,
+  processes: readonly ProcessEvidence[],
+  places: HeapPlaces,
+  constants: RankConstants,
+): HeapSuspect[] {
+  const judged = processes.filter(({ heaps }) => heaps.length >= 2);
+  const fleet = new Fleet(judged, ({ heaps }) => heaps.length);
+  const grown = new Map<number, HeapGrowth[]>();
+  for (const process of judged) {
+    for (const [place, growth] of growthOfPlaces(process, places, constants)) {
+      const known = grown.get(place);
+      if (known === undefined) grown.set(place, [growth]);
+      else known.push(growth);
+    }
+  }
+  return [...grown].map(([number, growths]) => {
+    const place = places.places[number];
+    const ofFleet = fleet.combine(growths);
+    return {
+      place,
+      fleet: ofFleet,
+      tier: tierOf(ofFleet, constants),
+      score: fleetScore(ofFleet, ofFleet.evidence),
+      stack: stackOf(evidence, place, ofFleet.leading.process.heaps.at(-1)),
+    };
+  });
+}
+
+/** With fewer snapshots a level that is being reached looks like a leak. */
+const leastSnapshots = 4;
+const leastZ = 3;
+
+function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): SuspectTier {
+  const { leading, evidence } = fleet;
+  const enough = leading.values.length >= leastSnapshots && leading.z * leading.shape.tau >= leastZ;
+  if (!enough || evidence < constants.probableHeap || leading.shape.goesOn < 0.3) return 'watch';
+  return regrows(fleet, constants.probableHeap) ? 'confirmed' : 'probable';
+}
+
+function stackOf({ stacks }: LeakEvidence, place: HeapPlace, last: HeapEvidence | undefined): readonly EvidenceFrame[] {
+  let best = place.stacks[0];
+  let most = 0;
+  const own = new Set(place.stacks);
+  last?.stacks.forEach((stack, row) => {
+    if (own.has(stack) && last.inuseBytes[row] > most) {
+      best = stack;
+      most = last.inuseBytes[row];
+    }
+  });
+  return stacks[best].frames;
+}

@@ -1,0 +1,18 @@
+import { clip } from './statistics.js';
+
+/** `83 %` */
+export function percent(share: number): string {
+  return `${Math.round(clip(share, 0, 1) * 100)} %`;
+}
+
+/** `1.5 MiB` */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = Math.abs(bytes);
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${bytes < 0 ? '-' : ''}${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
+}
