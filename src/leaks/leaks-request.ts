@@ -1,14 +1,15 @@
-/** Which suspects a service has in a window. Whoever asks has made sure that the caller may see the service. */
+/* What is asked of a query thread about the leaks of a service. Whoever asks has made sure that the caller may see it. */
+
 export interface LeaksRequest {
   readonly op: 'leaks';
   readonly serviceId: string;
   /** Milliseconds since 1970, half open. */
   readonly fromMillis: number;
   readonly toMillis: number;
-  /** By name. */
+  /** Name of one instance. */
   readonly instance?: string;
-  /** By version. */
+  /** Version of a build. */
   readonly build?: string;
-  /** Suspects at most. */
+  /** Suspects at most; default: as many as the ranking tells of. */
   readonly limit?: number;
 }
