@@ -49,7 +49,7 @@ export class RankingWork {
   constructor(
     private readonly db: Database,
     /** How long a worker may be silent before another ranks its service. */
-    private readonly leaseMillis: number,
+    readonly leaseMillis: number,
   ) {}
 
   /** Claims the service of the tenant that has been due for longest. */
@@ -79,6 +79,17 @@ export class RankingWork {
       );
       return { claim: { tenantId, serviceId, fencing } };
     });
+  }
+
+  /** Says that the worker still ranks the service. */
+  async renew({ tenantId, serviceId, fencing }: RankingClaim): Promise<void> {
+    await this.db.withTenant(tenantId, (tx) =>
+      tx.query(
+        `update leak_ranking set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+          where tenant_id = $1 and service_id = $2 and fencing = $3 and lease_until is not null`,
+        [tenantId, serviceId, fencing, this.leaseMillis],
+      ),
+    );
   }
 
   /** Notes why a ranking came to nothing, and has it tried again later, after each failure in a row twice as late. */

@@ -113,6 +113,8 @@ export class RankingWorker {
     const { windowMillis, debounceMillis } = this.options;
     const begun = performance.now();
     const stopTimer = this.seconds.startTimer();
+    // The computing is done in a thread, so the timer is on time.
+    const heartbeat = setInterval(() => void this.renew(claim), this.work.leaseMillis / 3);
     try {
       const nowMillis = this.clock.now().getTime();
       const ranked = await rankService(this.db, this.threads, tenantId, serviceId, { nowMillis, windowMillis });
@@ -125,6 +127,16 @@ export class RankingWorker {
     } catch (error) {
       stopTimer({ outcome: 'failed' });
       await this.giveUp(claim, error);
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  private async renew(claim: RankingClaim): Promise<void> {
+    try {
+      await this.work.renew(claim);
+    } catch (error) {
+      this.logger.warn({ err: error, serviceId: claim.serviceId }, 'the lease of a ranking could not be renewed');
     }
   }
 

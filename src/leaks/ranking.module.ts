@@ -19,9 +19,6 @@ import { siblingModule } from '../platform/sibling-module.js';
 import { RankingWork } from './ranking-work.js';
 import { RankingWorker } from './ranking-worker.js';
 
-/** Beyond the two queries that a ranking may take. */
-const leaseMarginMillis = 30_000;
-
 @Injectable()
 class RankingSchedule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
@@ -67,7 +64,7 @@ class RankingSchedule implements OnApplicationBootstrap, BeforeApplicationShutdo
           buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
           registers: [metrics.registry],
         });
-        const work = new RankingWork(db, 2 * rankingMillisMax + leaseMarginMillis);
+        const work = new RankingWork(db, config.leaseMillis);
         return new RankingWorker(db, work, threads, clock, logger, seconds, {
           windowMillis: rankingWindowMillis,
           debounceMillis: rankingDebounceMillis,
