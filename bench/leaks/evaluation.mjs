@@ -1,10 +1,13 @@
 // The windows that are ranked, and what the rankings are worth.
+import { foldsOf } from './folds.mjs';
 import { injected, lengths, preparedHost, preparedLeak, shares, variants } from './inject.mjs';
 import { labelsThatGrow, outcomeOf } from './outcomes.mjs';
 import { between, mapKinds, ofKind, thinned } from './windows.mjs';
 
-/** Healthy recordings are thinned to so many snapshots before all contiguous parts of them are ranked. */
+/** Recordings without leaks are thinned to so many snapshots before contiguous parts of them are ranked. */
 const healthySnapshots = 9;
+/** The lengths of those parts; all of such a length in a healthy service, in steps of their own length in a repaired one. */
+const partLengths = [2, 3, 4, 6, 9];
 
 /**
  * @typedef {object} Job one window
@@ -13,21 +16,25 @@ const healthySnapshots = 9;
  */
 
 /**
- * Leaks in hosts: every program with goroutines to find, in healthy services.
+ * Leaks in hosts: every program with goroutines to find, in healthy services of its own group, so that the constants of a
+ * group were chosen without either of them.
  *
+ * @param {Map<object, number>} folds
  * @param {number} chosen.hostsPerProgram so many hosts for a program, others for the next, all of them alike often
  * @returns {Job[]}
  */
-export function injectedJobs(cases, chosen = {}) {
+export function injectedJobs(cases, folds, chosen = {}) {
   const leaks = cases
     .filter(({ truth, evidence }) => truth.suite === 'leak' && truth.labels.length > 0 && hasMembers(evidence))
     .map(preparedLeak);
-  const hosts = cases
+  const allHosts = cases
     .filter(({ truth, evidence }) => truth.suite === 'healthy' && hasGoroutines(evidence))
     .map(preparedHost);
   const jobs = [];
-  const perProgram = Math.min(chosen.hostsPerProgram ?? Infinity, hosts.length);
   for (const [number, leak] of leaks.entries()) {
+    const fold = folds.get(leak.truth);
+    const hosts = allHosts.filter((host) => folds.get(host.truth) === fold);
+    const perProgram = Math.min(chosen.hostsPerProgram ?? Infinity, hosts.length);
     for (let turn = 0; turn < perProgram; turn++) {
       const host = hosts[(number + Math.floor((turn * hosts.length) / perProgram)) % hosts.length];
       for (const share of chosen.shares ?? shares) {
@@ -35,6 +42,7 @@ export function injectedJobs(cases, chosen = {}) {
           for (const variant of variants) {
             jobs.push({
               suite: 'injected',
+              fold,
               truth: leak.truth,
               program: leak.truth.name,
               project: leak.truth.project,
@@ -54,12 +62,12 @@ export function injectedJobs(cases, chosen = {}) {
 }
 
 /** Recorded services that leak, as they are. @returns {Job[]} */
-export function naturalJobs(cases) {
+export function naturalJobs(cases, folds) {
   return cases
     .filter(({ truth }) => truth.suite === 'leak' && truth.labels.length + truth.heapLabels.length > 0)
     .flatMap(({ truth, evidence }) =>
       ['all', ...lengths].map((length) => ({
-        ...named('natural', truth),
+        ...named('natural', truth, folds),
         length,
         evidence: () => (length === 'all' ? evidence : thinned(evidence, length)),
       })),
@@ -67,7 +75,7 @@ export function naturalJobs(cases) {
 }
 
 /** Contiguous parts of services that leak nothing. @returns {Job[]} */
-export function healthyJobs(cases) {
+export function healthyJobs(cases, folds) {
   return cases
     .filter(({ truth }) => truth.suite !== 'leak')
     .flatMap(({ truth, evidence }) => {
@@ -75,17 +83,13 @@ export function healthyJobs(cases) {
         healthySnapshots,
         Math.max(...evidence.instances.flatMap((one) => kinds.map((kind) => ofKind(one, kind).length))),
       );
-      const whole = { ...named(truth.suite, truth), length: 'all', evidence: () => evidence };
+      const whole = { ...named(truth.suite, truth, folds), length: 'all', evidence: () => evidence };
       const thin = thinned(evidence, healthySnapshots);
       const parts = [];
-      for (let from = 0; from < most; from++) {
-        for (let to = from + 2; to <= most; to++) {
-          parts.push({
-            ...named(truth.suite, truth),
-            length: to - from,
-            from,
-            evidence: () => between(thin, from, to, most),
-          });
+      for (const length of partLengths) {
+        for (let from = 0; from + length <= most; from += truth.suite === 'fixed' ? length : 1) {
+          const evidence = () => between(thin, from, from + length, most);
+          parts.push({ ...named(truth.suite, truth, folds), length, from, evidence });
         }
       }
       return [whole, ...parts];
@@ -93,14 +97,14 @@ export function healthyJobs(cases) {
 }
 
 /** Recordings as they are, from the start: two snapshots, three, and so on. @returns {Job[]} */
-export function prefixJobs(cases, mostSnapshots = 12) {
+export function prefixJobs(cases, folds, mostSnapshots = 12) {
   return cases
     .filter(({ truth }) => truth.suite === 'leak' && truth.labels.length + truth.heapLabels.length > 0)
     .flatMap(({ truth, evidence }) => {
       const thin = thinned(evidence, mostSnapshots);
       const most = Math.max(...thin.instances.flatMap((one) => kinds.map((kind) => ofKind(one, kind).length)));
       return Array.from({ length: Math.max(0, most - 1) }, (_, i) => i + 2).map((length) => ({
-        ...named('prefix', truth),
+        ...named('prefix', truth, folds),
         length,
         evidence: () => mapKinds(thin, (snapshots) => snapshots.slice(0, length)),
       }));
@@ -109,8 +113,20 @@ export function prefixJobs(cases, mostSnapshots = 12) {
 
 const kinds = ['goroutine', 'heap'];
 
-function named(suite, truth) {
-  return { suite, truth, program: truth.name, project: truth.project, host: truth.name, hostProject: truth.project };
+/** All windows of an evaluation, in the same order whoever makes them. @returns {Job[]} */
+export function jobsOf(cases, chosen) {
+  const folds = foldsOf(cases);
+  return [
+    ...injectedJobs(cases, folds, chosen),
+    ...naturalJobs(cases, folds),
+    ...healthyJobs(cases, folds),
+    ...prefixJobs(cases, folds),
+  ];
+}
+
+function named(suite, truth, folds) {
+  const { name, project } = truth;
+  return { suite, truth, fold: folds.get(truth), program: name, project, host: name, hostProject: project };
 }
 
 function hasGoroutines(evidence) {
@@ -127,7 +143,7 @@ function hasMembers(evidence) {
 /**
  * Ranks the window of a job with all rankers.
  *
- * @param {import('./baselines.mjs').Ranker[]} rankers
+ * @param {{ name: string, rank: (evidence: object, job: Job) => object[] }[]} rankers
  * @returns a row per ranker; none where there is nothing to find
  */
 export function evaluate(job, rankers) {
@@ -139,8 +155,8 @@ export function evaluate(job, rankers) {
   if (toFind && grown.size === 0 && truth.heapLabels.length === 0) return [];
   return rankers.map(({ name, rank }) => ({
     ranker: name,
-    job,
     suite: job.suite,
+    fold: job.fold,
     program: job.program,
     project: job.project,
     host: job.host,
@@ -150,6 +166,6 @@ export function evaluate(job, rankers) {
     variant: job.variant,
     findsGoroutines: grown.size > 0,
     findsHeap: truth.heapLabels.length > 0,
-    ...outcomeOf(rank(evidence), truth, grown),
+    ...outcomeOf(rank(evidence, job), truth, grown),
   }));
 }

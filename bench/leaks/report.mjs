@@ -1,4 +1,5 @@
 // The tables.
+import { figuresOf, twinsOf } from './figures.mjs';
 import { areaUnderCurve, grouped, meanOf, thresholdFor } from './statistics.mjs';
 
 const share = ({ mean, low, high }) => (Number.isNaN(mean) ? '-' : `${two(mean)} [${two(low)}, ${two(high)}]`);
@@ -117,7 +118,7 @@ export function falseAlarmTable(report, rows, rankers) {
     const lengths = unique(of, 'length').sort((a, b) => (a === 'all' ? 99 : a) - (b === 'all' ? 99 : b));
     const figures = ['alarms', 'goroutineAlarms', 'heapAlarms'];
     const body = [];
-    for (const ranker of rankers.filter((name) => name === 'tidemark' || name.startsWith('tidemark,'))) {
+    for (const ranker of rankers.filter((name) => name.startsWith('tidemark'))) {
       const ofRanker = of.filter((row) => row.ranker === ranker);
       for (const length of ['any', ...lengths]) {
         const part = ofRanker.filter((row) => length === 'any' || row.length === length);
@@ -163,32 +164,17 @@ function curveTable(report, rows, rankers) {
 
 /** Of a buggy program and the same program repaired: the one is flagged, and the other is not. */
 export function twinTable(report, rows, cases, rankers) {
-  const twins = cases.filter(({ truth }) => truth.suite === 'fixed' && truth.twin);
-  if (twins.length === 0) return;
   const body = [];
   for (const ranker of rankers.filter((name) => name.startsWith('tidemark'))) {
-    const pairs = twins.flatMap(({ truth }) => {
-      const whole = (suite, name) =>
-        rows.find(
-          (row) => row.ranker === ranker && row.suite === suite && row.program === name && row.length === 'all',
-        );
-      const buggy = whole('natural', truth.twin);
-      const fixed = whole('fixed', truth.name);
-      if (buggy === undefined || fixed === undefined) return [];
-      const flagged = buggy.goroutine.probable || buggy.heapStack.probable;
-      return [
-        {
-          program: truth.twin,
-          host: truth.twin,
-          flagged,
-          told: flagged && !fixed.goroutine.probable && !fixed.heapStack.probable,
-          silent: flagged && fixed.alarms === 0,
-        },
-      ];
-    });
+    const pairs = twinsOf(
+      rows.filter((row) => row.ranker === ranker),
+      cases,
+    );
+    if (pairs.length === 0) continue;
     const of = (what) => share(meanOf(pairs, (pair) => Number(pair[what]), ['program']));
     body.push([ranker, of('flagged'), of('told'), of('silent'), pairs.length]);
   }
+  if (body.length === 0) return;
   report.heading('Buggy programs and their repaired twins');
   report.table(['ranker', 'buggy flagged', 'and the fixed not at the label', 'and the fixed silent', 'pairs'], body);
 }
@@ -235,4 +221,72 @@ function quartiles(values) {
 
 function unique(rows, name) {
   return [...new Set(rows.map((row) => row[name]))];
+}
+
+/** What the issue asks for, and what the ranking reaches: the least, or the most where it says so. */
+const targets = {
+  'goroutine P@1, K=6, r=0.2': 0.9,
+  'goroutine P@1, K=6, r=0.05': 0.85,
+  'goroutine MRR, K=6': 0.95,
+  'goroutine recall@5, K=6': 0.99,
+  'goroutine P@1, K=3, r=0.05': 0.6,
+  'goroutine P@1, K=3, r=0.2': 0.8,
+  'goroutine P@1, K=3, r=1': 0.85,
+  'goroutine found ≥ probable, K=6': 0.9,
+  'goroutine found ≥ probable, as recorded': 0.9,
+  'healthy windows that alarm, goroutines': 0.05,
+  'heap P@1': 0.85,
+  'healthy windows that alarm, heap': 0.05,
+  'twins told apart': 0.95,
+};
+
+export function targetTable(report, rows, cases, rankers) {
+  const own = rankers.filter((name) => name.startsWith('tidemark'));
+  if (own.length === 0) return;
+  const figures = own.map((ranker) =>
+    figuresOf(
+      rows.filter((row) => row.ranker === ranker),
+      cases,
+    ),
+  );
+  report.heading('Targets');
+  report.table(
+    ['figure', 'target', ...own, 'windows'],
+    Object.entries(targets)
+      .filter(([name]) => figures[0][name] !== undefined)
+      .map(([name, target]) => {
+        const most = name.includes('alarm');
+        const cells = figures.map(({ [name]: { mean } }) => {
+          const met = most ? mean <= target : mean >= target;
+          return mean.toFixed(3) + (met ? '' : ', **missed**');
+        });
+        return [name, `${most ? '≤' : '≥'} ${target}`, ...cells, figures[0][name].count];
+      }),
+  );
+}
+
+/** Everything about injected goroutine leaks in one line per ranker and length of window. */
+export function summaryTable(report, rows, rankers) {
+  const of = rows.filter((row) => row.suite === 'injected' && row.findsGoroutines);
+  if (of.length === 0) return;
+  const body = [];
+  for (const ranker of rankers) {
+    for (const length of unique(of, 'length')) {
+      const parts = [...unique(of, 'share')]
+        .sort((a, b) => a - b)
+        .map((r) => of.filter((row) => row.ranker === ranker && row.length === length && row.share === r));
+      const cells = ['rank1', 'reciprocal', 'recall5'].map((what) =>
+        parts.map((part) => two(meanOf(part, (row) => valueOf(row.goroutine, what), [], 0).mean)).join(' / '),
+      );
+      body.push([ranker, length, ...cells]);
+    }
+  }
+  const r = [...unique(of, 'share')].sort((a, b) => a - b).join(' / ');
+  report.table(['ranker', 'snapshots', `P@1, r = ${r}`, 'MRR', 'recall@5'], body);
+}
+
+function valueOf({ rank, recall5 }, what) {
+  if (what === 'recall5') return recall5;
+  if (rank === 0) return 0;
+  return what === 'rank1' ? Number(rank === 1) : 1 / rank;
 }

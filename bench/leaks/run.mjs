@@ -1,74 +1,110 @@
-// npm run eval:leaks -- [--cases FILE]… [--hosts N|all] [--only RANKER]… [--failures N]: what the leak ranking is worth, against what is
-// used without one.
-import { existsSync, readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// npm run eval:leaks -- [--cases FILE]… [--hosts N|all] [--quick] [--tune] [--markdown] [--only RANKER]…
+// [--failures N]: what the leak ranking is worth, against what is used without one.
+//
+// --cases      files of recorded series; default: those of this repository
+// --hosts      services that each leak is put into; default 6
+// --quick      some of the windows, in about two minutes; fails where a figure is below its floor (floor.json)
+// --set-floor  with --quick: the figures of today become the floors, those of the spec as well
+// --markdown   the tables of bench/README.md instead
+// --tune       chooses the constants anew, with everything in view and with each group of projects left out, and judges
+//              both: minutes to hours
+// --only       some of the rankers, by a part of their name
+// --failures   what the ranking gets wrong, so many of each kind
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { baselines } from './baselines.mjs';
-import { linesOf, readCases } from './cases.mjs';
-import { evaluate, healthyJobs, injectedJobs, naturalJobs, prefixJobs } from './evaluation.mjs';
+import { drops, figuresOf, floorsOf } from './figures.mjs';
+import { chosenJobs, ownFiles } from './jobs.mjs';
 import { described } from './outcomes.mjs';
-import { detectionTable, falseAlarmTable, injectedTable, naturalTable, Report, twinTable } from './report.mjs';
+import { Pool } from './pool.mjs';
+import { baselineNames, leftOut, own, rankerOf, tuned } from './rankers.mjs';
+import {
+  detectionTable,
+  falseAlarmTable,
+  injectedTable,
+  naturalTable,
+  Report,
+  summaryTable,
+  targetTable,
+  twinTable,
+} from './report.mjs';
 import { grouped } from './statistics.mjs';
-import { isStudyCase, readStudyCases } from './study.mjs';
+import { figuresOfSubset } from './subset.mjs';
+import { tunedConstants } from './tune.mjs';
 
 const { values: options } = parseArgs({
   options: {
     cases: { type: 'string', multiple: true },
-    failures: { type: 'string' },
-    only: { type: 'string', multiple: true },
     hosts: { type: 'string', default: '6' },
+    quick: { type: 'boolean', default: false },
+    'set-floor': { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
+    tune: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    failures: { type: 'string' },
+    threads: { type: 'string', default: '2' },
   },
 });
+const chosen = {
+  files: options.cases ?? ownFiles(),
+  hostsPerProgram: options.hosts === 'all' ? Infinity : Number(options.hosts),
+  subset: options.quick ? 'quick' : undefined,
+};
+if (chosen.files.length === 0)
+  throw new Error('no cases: there is none in bench/leaks/recordings, and --cases FILE names none');
+const { cases, jobs } = chosenJobs(chosen);
+const started = process.cpuUsage();
+const pool = new Pool(chosen, Number(options.threads));
 
-const dataDir = fileURLToPath(new URL('data/', import.meta.url));
-const files =
-  options.cases ??
-  (existsSync(dataDir) ? readdirSync(dataDir) : [])
-    .filter((name) => name.endsWith('.jsonl.gz'))
-    .sort()
-    .map((name) => dataDir + name);
-if (files.length === 0) throw new Error('no cases: there is none in bench/leaks/data, and --cases FILE names none');
-const cases = files.flatMap((file) =>
-  isStudyCase(JSON.parse(linesOf(file)[0])) ? readStudyCases(file) : readCases(file),
-);
-
-const ranked = new URL('../../dist/analysis/leaks/rank.js', import.meta.url);
-const rankers = [...baselines];
-if (existsSync(ranked)) {
-  const { rankLeaks } = await import(ranked);
-  rankers.push({ name: 'tidemark', rank: (evidence) => rankLeaks(evidence).suspects });
+const specs = [...(options.quick ? [] : baselineNames.map((name) => ({ name }))), { name: own }];
+if (options.tune) {
+  const { onAll, byFold } = await tunedConstants(pool, (text) => console.log(text));
+  specs.push({ name: tuned, constants: onAll }, { name: leftOut, byFold });
 }
-const chosen = rankers.filter(
+const compared = specs.filter(
   ({ name }) => options.only === undefined || options.only.some((part) => name.includes(part)),
 );
+const names = compared.map(({ name }) => name);
+const rows = await pool.evaluate(compared);
+await pool.close();
 
-const started = process.cpuUsage();
-const jobs = [
-  ...injectedJobs(cases, { hostsPerProgram: options.hosts === 'all' ? Infinity : Number(options.hosts) }),
-  ...naturalJobs(cases),
-  ...healthyJobs(cases),
-  ...prefixJobs(cases),
-];
-const rows = jobs.flatMap((job) => evaluate(job, chosen));
-const { user } = process.cpuUsage(started);
-
-const names = chosen.map(({ name }) => name);
 const report = new Report();
-injectedTable(report, rows, names);
-naturalTable(report, rows, names);
-falseAlarmTable(report, rows, names);
-twinTable(report, rows, cases, names);
-detectionTable(report, rows, names);
+targetTable(report, rows, cases, names);
+if (options.markdown) {
+  summaryTable(report, rows, names);
+} else {
+  injectedTable(report, rows, names);
+  naturalTable(report, rows, names);
+  falseAlarmTable(report, rows, names);
+  twinTable(report, rows, cases, names);
+  detectionTable(report, rows, names);
+}
 console.log(String(report));
+const { user } = process.cpuUsage(started);
 console.log(`${cases.length} cases, ${jobs.length} windows, ${(user / 1e6).toFixed(0)} s of processor time`);
 
+if (options.quick) judgeByFloor();
+
 if (options.failures !== undefined) {
-  const { rank } = rankers.find(({ name }) => name === names.at(-1));
+  const judged = compared.at(-1);
   printFailures(
-    rows.filter((row) => row.ranker === names.at(-1)),
-    rank,
+    rows.filter((row) => row.ranker === judged.name),
+    rankerOf(judged).rank,
     Number(options.failures),
   );
+}
+
+/** Says what is worse than it was, and fails then. */
+function judgeByFloor() {
+  const path = new URL('floor.json', import.meta.url);
+  const figures = figuresOf(rows, cases);
+  if (options['set-floor']) {
+    const ofSpec = figuresOfSubset(chosen.files, 'spec', rankerOf({ name: own }).rank);
+    const floors = { quick: floorsOf(figures), spec: floorsOf(ofSpec) };
+    writeFileSync(path, `${JSON.stringify(floors, null, 2)}\n`);
+  }
+  const worse = drops(figures, JSON.parse(readFileSync(path, 'utf8')).quick);
+  for (const line of worse) console.error(line);
+  if (worse.length > 0) process.exitCode = 1;
 }
 
 /** Leaks that are not first, the worst first, and what is above them; then the healthy windows that alarm. */
@@ -91,19 +127,15 @@ function printFailures(ofRanker, rank, most) {
     const summary = [...counts].map(([name, some]) => [name, some.length]).sort((a, b) => b[1] - a[1]);
     for (const [name, count] of summary.slice(0, 2 * most)) console.log(`${String(count).padStart(6)} ${name}`);
     for (const row of onePerCase(list).slice(0, most)) {
-      const where = [
-        row.share && `r=${row.share}`,
-        `K=${row.length}`,
-        row.variant,
-        row.job.from && `from ${row.job.from}`,
-      ];
+      const job = jobs[row.window];
+      const where = [row.share && `r=${row.share}`, `K=${row.length}`, row.variant, job.from && `from ${job.from}`];
       const place = kind === null ? '' : `rank ${row[kind].rank}`;
       console.log(`\n${row.program} in ${row.host} ${where.filter(Boolean).join(' ')}: ${place}`);
-      const suspects = rank(row.job.evidence()).filter((one) => kind === null || one.kind === kind);
+      const suspects = rank(job.evidence(), job).filter((one) => kind === null || one.kind === kind);
       const upTo = kind === null ? 3 : Math.min(4, row[kind].rank - 1 < 0 ? 4 : row[kind].rank - 1);
-      for (const suspect of suspects.slice(0, upTo)) console.log(`    ${described(suspect, row.job.truth)}`);
+      for (const suspect of suspects.slice(0, upTo)) console.log(`    ${described(suspect, job.truth)}`);
       if (kind !== null && row[kind].rank > 0) {
-        console.log(`    ${described(suspects[row[kind].rank - 1], row.job.truth)}`);
+        console.log(`    ${described(suspects[row[kind].rank - 1], job.truth)}`);
       }
     }
   }

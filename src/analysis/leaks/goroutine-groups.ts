@@ -66,10 +66,17 @@ export function isTransient(state: string): boolean {
   return state === 'running' || state === 'runnable' || state === 'preempted' || state === 'copystack';
 }
 
-/** Whether the group is the goroutines that read from connections that others opened to this service. */
-export function readsAcceptedConnections({ state, createdBy }: GoroutineGroup): boolean {
-  return state === 'IO wait' && createdBy !== null && accepts.test(createdBy);
+/**
+ * Whether the goroutines of the group are started by those that accept connections, calls and streams: one for each that
+ * others have opened to the process, whatever it does at the moment.
+ */
+export function isIncoming({ createdBy }: GoroutineGroup): boolean {
+  return createdBy !== null && accepts.test(createdBy);
 }
 
-/** Functions that start a goroutine for each connection that they accept, in net/http, gRPC, NATS, Redis and database servers. */
-const accepts = /[sS]erve|[aA]ccept|[cC]reateClient|[hH]andle(?:Raw)?Conn|startGoRoutine|[lL]isten/;
+/**
+ * Functions that start a goroutine for each connection, call or stream that they accept: net/http, gRPC, NATS, the usual
+ * names in servers of other protocols.
+ */
+const accepts =
+  /[sS]erver\)\.(?:Serve|serve|handle)|[lL]istener\)|\.[aA]ccept|\.(?:ListenAndServe|Serve(?:Conn|TCP|TLS)?|serve(?:Conn|Stream)|[hH]andle(?:Raw)?(?:Conn|Stream)|createClient|startGoRoutine)\b|workerPool\)\.getCh/;

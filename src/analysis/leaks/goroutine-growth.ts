@@ -1,14 +1,10 @@
 import type { RankConstants } from './constants.js';
-import type { GoroutineEvidence } from './evidence.js';
+import type { GoroutineEvidence, LeakEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
-import {
-  type GoroutineGroup,
-  type GoroutineGroups,
-  isTransient,
-  readsAcceptedConnections,
-} from './goroutine-groups.js';
+import { type GoroutineGroup, type GoroutineGroups, isTransient, isIncoming } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
-import { type GrowthShape, growthShape, normalCdf } from './statistics.js';
+import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
+import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { percent } from './words.js';
 
@@ -19,6 +15,7 @@ import { percent } from './words.js';
  * ln(1 + grown) · share. See docs/leak-ranking.md for what each is.
  */
 export function growthOfGroups(
+  { stacks }: Pick<LeakEvidence, 'stacks'>,
   process: ProcessEvidence,
   groups: GoroutineGroups,
   constants: RankConstants,
@@ -32,14 +29,18 @@ export function growthOfGroups(
   for (const series of counts.values()) grownInAll += Math.max(0, series[last] - series[0]);
   const load = loadOf(groups, counts);
   const ages = agesOf(goroutines, groups);
+  const idle = idleConnectionsGrow(groups, counts);
   const found = new Map<number, GrowthInProcess>();
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
     const group = groups.groups[number];
-    const shape = growthShape(atMillis, series);
+    const shape = growthShape(...sinceItBegan(atMillis, series));
     if (shape.tau <= 0) continue;
     const share = (series[last] - series[0]) / grownInAll;
-    const judged = judge(group, { series, shape, share, ages: ages.get(number), load }, constants);
+    const stack = stacks[group.stacks[0]];
+    if (series[last] <= mostSingletons && alwaysBenign(stack)) continue;
+    const matches = matchSignatures(stack);
+    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches, idle }, constants);
     found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
@@ -68,11 +69,17 @@ interface Observed {
   readonly share: number;
   readonly ages: Ages | undefined;
   readonly load: Load;
+  readonly matches: readonly SignatureMatch[];
+  /** Whether HTTP connections to others are idle, as far as they grew. */
+  readonly idle: boolean;
 }
+
+/** As many processors as a machine may have, each with a collector's goroutine. */
+const mostSingletons = 64;
 
 function judge(
   group: GoroutineGroup,
-  { series, shape, share, ages, load }: Observed,
+  { series, shape, share, ages, load, matches, idle }: Observed,
   constants: RankConstants,
 ): Pick<GrowthInProcess, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = series.length;
@@ -89,6 +96,13 @@ function judge(
     `${n === 2 ? 'From' : `In ${n} snapshots from`} ${series[0]} to ${series[n - 1]} goroutines${shape.drawdown === 0 && n > 2 ? ', and never fewer than before' : ''}.`,
   );
   let evidence = add('trend', shape.tau, `Kendall's τ over ${n} snapshots`);
+  if (n < snapshotsToTell) {
+    evidence *= add(
+      'few snapshots',
+      1 - constants.fewSnapshots * (snapshotsToTell - n),
+      `${n}, where ${snapshotsToTell} tell more`,
+    );
+  }
   const prior = priorOf(group.state, constants);
   evidence *= add('state', prior, group.state);
 
@@ -141,7 +155,25 @@ function judge(
   const z = grown / Math.sqrt(1 + turnover * (series[0] + series[n - 1]));
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
-  const twin = twinOf(series, load, constants);
+  const incoming = isIncoming(group);
+  if (incoming) {
+    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
+    whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
+  }
+  const [known] = matches;
+  if (known?.signature.id === 'http-response-body' && idle) {
+    evidence *= add('signature', constants.idleConnections, 'connections that wait for the next request');
+    whyNot.push(
+      'These connections wait for the next request: they are as many as there are servers to talk to, unless a Transport is made for each request.',
+    );
+  } else if (known !== undefined && known.signature.scope === 'library') {
+    const isLeak = known.signature.verdict === 'leak';
+    const value = isLeak ? 1 + (constants.signatureLeak - 1) * known.weight : constants.signatureBenign;
+    evidence *= add('signature', value, known.signature.title);
+    if (isLeak) why.push(`It looks like a known leak: ${known.signature.title}.`);
+    else whyNot.push(`They are known to follow load: ${known.signature.title}.`);
+  }
+  const twin = incoming ? null : twinOf(series, load, constants);
   if (twin !== null) {
     evidence *= add(
       'twin',
@@ -173,6 +205,7 @@ function judge(
   return { evidence, size, factors, why, whyNot };
 }
 
+const snapshotsToTell = 6;
 /** What is left where the floor of a long series does not rise. */
 const floorStays = 0.3;
 
@@ -311,15 +344,40 @@ function waitsOf(
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
 interface Load {
-  /** Of each group that reads from them, and their sum, last. */
+  /** Of each group that is started for them, and their sum, last. */
   readonly series: readonly (readonly number[])[];
 }
 
 function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): Load {
-  const series = [...counts].filter(([group]) => readsAcceptedConnections(groups[group])).map(([, values]) => values);
-  if (series.length > 1)
-    series.push(series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0)));
+  const incoming = [...counts].filter(([group]) => isIncoming(groups[group]));
+  const series = incoming.map(([, values]) => values);
+  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait').map(([, values]) => values);
+  if (reading.length > 1) series.push(summed(reading));
+  if (incoming.length > 1) series.push(summed(incoming.map(([, values]) => values)));
   return { series };
+}
+
+/**
+ * A connection's readLoop is in select while a response is being read, and in IO wait between requests; its writeLoop is
+ * in select either way.
+ */
+function idleConnectionsGrow({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): boolean {
+  let idle = 0;
+  let busy = 0;
+  for (const [number, values] of counts) {
+    const { site, state } = groups[number];
+    if (!readLoop.test(site.function) && !readLoop.test(groups[number].key)) continue;
+    const grown = values[values.length - 1] - values[0];
+    if (state === 'IO wait') idle += grown;
+    else busy += grown;
+  }
+  return idle > busy;
+}
+
+const readLoop = /net\/http\.\(\*persistConn\)\.readLoop/;
+
+function summed(series: readonly (readonly number[])[]): number[] {
+  return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
 }
 
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */

@@ -31,7 +31,7 @@ export function goroutineSuspects(
   const fleet = new Fleet(judged, ({ goroutines }) => goroutines.length);
   const grown = new Map<number, GrowthInProcess[]>();
   for (const process of judged) {
-    for (const [group, growth] of growthOfGroups(process, groups, constants)) {
+    for (const [group, growth] of growthOfGroups(evidence, process, groups, constants)) {
       const known = grown.get(group);
       if (known === undefined) grown.set(group, [growth]);
       else known.push(growth);

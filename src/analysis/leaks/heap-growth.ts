@@ -3,7 +3,16 @@ import type { HeapEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import type { HeapPlaces } from './heap-places.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, correlation, type GrowthShape, growthShape, mean, normalCdf } from './statistics.js';
+import {
+  clip,
+  correlation,
+  gamma,
+  type GrowthShape,
+  growthShape,
+  mean,
+  normalCdf,
+  sinceItBegan,
+} from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { bytesText, percent } from './words.js';
 
@@ -36,9 +45,9 @@ export function growthOfPlaces(
     const { grown } = ends(own.bytes);
     if (grown <= 0 || places[number].isRuntime) continue;
     // The robust slope is for those that beat their own sampling noise: thousands of places do not.
-    const z = grown / Math.sqrt(Math.max(1, ends(own.variance).first + ends(own.variance).last));
+    const z = beyondSampling(own);
     if (z < leastZ) continue;
-    const shape = growthShape(atMillis, own.bytes);
+    const shape = growthShape(...sinceItBegan(atMillis, own.bytes));
     if (shape.tau <= 0 || shape.perHour <= 0) continue;
     const share = clip(grown / grownInAll, 0, 1);
     found.set(number, {
@@ -60,8 +69,8 @@ interface PlaceSeries {
   readonly bytes: number[];
   readonly objects: number[];
   readonly allocated: number[];
-  /** Of `bytes`, from sampling. */
-  readonly variance: number[];
+  /** Bytes that one sample stands for, weighted by bytes: their sum over rows of bytes · bytes per sample. */
+  readonly weight: number[];
 }
 
 function seriesByPlace(heaps: readonly HeapEvidence[], placeOf: Int32Array): Map<number, PlaceSeries> {
@@ -72,27 +81,38 @@ function seriesByPlace(heaps: readonly HeapEvidence[], placeOf: Int32Array): Map
       const place = placeOf[stack];
       let series = found.get(place);
       if (series === undefined) {
-        series = { bytes: zeros(), objects: zeros(), allocated: zeros(), variance: zeros() };
+        series = { bytes: zeros(), objects: zeros(), allocated: zeros(), weight: zeros() };
         found.set(place, series);
       }
       series.bytes[at] += inuseBytes[row];
       series.objects[at] += inuseObjects[row];
       series.allocated[at] += allocObjects[row];
-      series.variance[at] += samplingVariance(inuseObjects[row], inuseBytes[row], sampleBytes);
+      series.weight[at] += inuseBytes[row] * bytesPerSample(inuseObjects[row], inuseBytes[row], sampleBytes);
     });
   });
   return found;
 }
 
 /**
- * The variance of a scaled number of bytes. An object of s bytes is sampled with p = 1 − e^(−s/rate), and n of them are
- * told as the number of samples / p (Go runtime/mprof.go, pprof's scaleHeapSample): n · s² · (1 − p) / p.
+ * What one sampled object stands for. An object of s bytes is sampled with p = 1 − e^(−s/rate), and told as 1 / p objects
+ * of s bytes (Go runtime/mprof.go; pprof's scaleHeapSample).
  */
-function samplingVariance(objects: number, bytes: number, sampleBytes: number): number {
-  if (objects <= 0 || bytes <= 0 || sampleBytes <= 1) return 0;
+function bytesPerSample(objects: number, bytes: number, sampleBytes: number): number {
+  if (objects <= 0 || bytes <= 0) return 0;
   const size = bytes / objects;
-  const sampled = -Math.expm1(-size / sampleBytes);
-  return (objects * size * size * (1 - sampled)) / sampled;
+  return sampleBytes <= 1 ? size : size / -Math.expm1(-size / sampleBytes);
+}
+
+/**
+ * What a place grew by against what it moved: objects that were sampled stay sampled for as long as they live, so between
+ * two snapshots of a place that does not grow as many samples come as go, and after m of either the balance is 0 ± √m.
+ */
+function beyondSampling({ bytes, weight }: PlaceSeries): number {
+  const n = bytes.length;
+  const perSample = weight[n - 1] / Math.max(1, bytes[n - 1]);
+  let moved = 0;
+  for (let at = 1; at < n; at++) moved += Math.abs(bytes[at] - bytes[at - 1]);
+  return moved === 0 ? 0 : (bytes[n - 1] - bytes[0]) / Math.sqrt(moved * Math.max(1, perSample));
 }
 
 /** Means of the first and of the last third: single snapshots are noise. */
@@ -126,14 +146,16 @@ function judge(
   why.push(
     `${n === 2 ? 'From' : `In ${n} snapshots from`} ${bytesText(bytes[0])} to ${bytesText(bytes[n - 1])} in use${shape.drawdown === 0 && n > 2 ? ', and never less than before' : ''}.`,
   );
-  let evidence = add('trend', shape.tau, `Kendall's τ over ${n} snapshots`);
+  let evidence = add('trend', Math.max(0, gamma(bytes)), `Goodman and Kruskal's γ over ${n} snapshots`);
   evidence *= add(
     'beyond sampling',
-    normalCdf(z - 2),
+    normalCdf(z - 1.5),
     `z = ${z.toFixed(1)} against what the sampling of the heap profile varies by`,
   );
   if (z < 3) whyNot.push('The heap profile is a sample, and this little growth can be its noise.');
 
+  // What a few samples say of a half of the window is little.
+  const sure = (z * z) / (z * z + samplesToBeSure);
   const retained = retention(objects, allocated);
   if (retained !== null) {
     evidence *= add(
@@ -153,7 +175,7 @@ function judge(
   }
   evidence *= add(
     'goes on',
-    constants.plateauFloor + (1 - constants.plateauFloor) * shape.goesOn,
+    1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sure,
     n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
@@ -174,7 +196,11 @@ function judge(
     evidence *= add('load', 1 - constants.heapInStep * inStep.step, `in step with ${inStep.name}`);
     whyNot.push(`It grows in step with ${inStep.name}.`);
   }
-  let size = add('grown', Math.log(1 + shape.grown / 2 ** 20), `${bytesText(shape.grown)} by the median slope`);
+  let size = add(
+    'grown',
+    Math.log(1 + shape.grown / 2 ** 20) ** constants.sizePower,
+    `${bytesText(shape.grown)} by the median slope`,
+  );
   size *= add(
     'share',
     constants.shareFloor + (1 - constants.shareFloor) * Math.sqrt(share),
@@ -185,6 +211,7 @@ function judge(
 }
 
 const floorStays = 0.3;
+const samplesToBeSure = 15;
 /** A leak may well free most of what it allocates on the way. */
 const enoughRetained = 0.2;
 

@@ -47,11 +47,11 @@ export function heapSuspects(
 
 /** With fewer snapshots a level that is being reached looks like a leak. */
 const leastSnapshots = 4;
-const leastZ = 3;
+const leastZ = 2.5;
 
 function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): SuspectTier {
   const { leading, evidence } = fleet;
-  const enough = leading.values.length >= leastSnapshots && leading.z * leading.shape.tau >= leastZ;
+  const enough = leading.values.length >= leastSnapshots && leading.z >= leastZ;
   if (!enough || evidence < constants.probableHeap || leading.shape.goesOn < 0.3) return 'watch';
   return regrows(fleet, constants.probableHeap) ? 'confirmed' : 'probable';
 }

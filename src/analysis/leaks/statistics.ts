@@ -13,6 +13,22 @@ export function kendallTau(values: ArrayLike<number>): number {
 }
 
 /**
+ * Pairs that rise less pairs that fall, of those that do either (Goodman and Kruskal's γ): for series that stand still
+ * between events, where a tie says nothing.
+ */
+export function gamma(values: ArrayLike<number>): number {
+  let up = 0;
+  let down = 0;
+  for (let i = 0; i < values.length; i++) {
+    for (let j = i + 1; j < values.length; j++) {
+      if (values[j] > values[i]) up++;
+      else if (values[j] < values[i]) down++;
+    }
+  }
+  return up + down === 0 ? 0 : (up - down) / (up + down);
+}
+
+/**
  * The probability that a series without trend has a τ as high as this one: exact for up to `exactPoints` points, normal
  * beyond (Kendall 1938; the variance is n(n−1)(2n+5)/18).
  */
@@ -119,7 +135,7 @@ export interface GrowthShape {
   readonly goesOn: number;
   /** The deepest fall against the whole range, from 0 (it never fell) to 1. */
   readonly drawdown: number;
-  /** The least of each third rises, by more than a tenth in all; null for fewer than 9 points. */
+  /** The least of each third does not fall and in the end rises, by more than a tenth in all; null for fewer than 9 points. */
   readonly floorRises: boolean | null;
 }
 
@@ -168,5 +184,13 @@ function floorRises(values: readonly number[]): boolean {
   const third = Math.floor(values.length / 3);
   const least = (from: number, to: number): number => Math.min(...values.slice(from, to));
   const floors = [least(0, third), least(third, values.length - third), least(values.length - third, values.length)];
-  return floors[1] > floors[0] && floors[2] > floors[1] && floors[2] - floors[0] > 0.1 * Math.max(1, floors[0]);
+  return floors[1] >= floors[0] && floors[2] > floors[1] && floors[2] - floors[0] > 0.1 * Math.max(1, floors[0]);
 }
+
+/** Without the time before it began to grow, if what remains is enough to judge by. */
+export function sinceItBegan(atMillis: number[], values: number[]): [number[], number[]] {
+  const start = values.findLastIndex((value) => value <= values[0]);
+  return values.length - start < leastSinceItBegan ? [atMillis, values] : [atMillis.slice(start), values.slice(start)];
+}
+
+const leastSinceItBegan = 5;
