@@ -172,6 +172,20 @@ withMoments(program.command('verdict <service|file|folder...>').description('why
   async (targets, options) => (await import('./cli/runtime.js')).printVerdict(server, targets, options, terminal),
 );
 
+program
+  .command('leaks <file|folder...>')
+  .description('what of one service leaks, ranked and explained; of several instances, a folder each')
+  .addOption(new Option('--kind <kind>', 'only suspects of this kind').choices(['goroutine', 'heap', 'off-heap']))
+  .option('--from <time>', 'only snapshots from then on: such as 2026-11-23T15:00:00Z, or -6h before the last one')
+  .option('--to <time>', 'only snapshots before then')
+  .option('-n, --limit <suspects>', 'at most so many suspects; 0 shows all')
+  .option('--all', 'say as much of suspects to watch as of the others')
+  .addOption(
+    new Option('--fail-on <tier>', 'end with 3 if a suspect is as sure').choices(['watch', 'probable', 'confirmed']),
+  )
+  .option('--json', 'print JSON')
+  .action(async (targets, options) => (await import('./cli/leaks.js')).printLeaks(targets, options, terminal));
+
 const keys = program.command('keys').description('API keys of the tenant');
 keys
   .command('list', { isDefault: true })
