@@ -249,7 +249,7 @@ function opened(seen: LeakSuspect, context: RankingContext): Transition {
     phaseSinceMillis: context.dataUntilMillis,
     rank: seen.rank,
     found: seen,
-    firstSeenMillis: seen.firstSeenMillis,
+    firstSeenMillis: firstSeenIn(seen, context),
     lastSeenMillis: lastSeenOf(seen, context),
     sinceBuild: seen.sinceBuild,
     lastBuild: youngestBuildOf(seen, context),
@@ -272,7 +272,7 @@ function sighted(stored: StoredSuspect, seen: LeakSuspect, context: RankingConte
     ...stored,
     rank: seen.rank,
     found: seen,
-    firstSeenMillis: Math.min(stored.firstSeenMillis, seen.firstSeenMillis),
+    firstSeenMillis: Math.min(stored.firstSeenMillis, firstSeenIn(seen, context)),
     lastSeenMillis: Math.max(stored.lastSeenMillis, lastSeenOf(seen, context)),
     sinceBuild: stored.sinceBuild ?? seen.sinceBuild,
     lastBuild: younger(stored.lastBuild, youngestBuildOf(seen, context), context),
@@ -442,12 +442,17 @@ function affected({ instances }: LeakSuspect): SuspectInstance[] {
   return instances.filter((instance) => instance.affected);
 }
 
+/** Of a suspect that only a proof shows there may be no moment. */
+function firstSeenIn({ firstSeenMillis }: LeakSuspect, context: RankingContext): number {
+  return Number.isFinite(firstSeenMillis) ? Math.floor(firstSeenMillis) : context.dataUntilMillis;
+}
+
 function lastSeenOf(seen: LeakSuspect, context: RankingContext): number {
   const last = affected(seen).reduce(
     (latest, { atMillis }) => atMillis.reduce((a, b) => Math.max(a, b), latest),
     -Infinity,
   );
-  return Number.isFinite(last) ? last : context.dataUntilMillis;
+  return Number.isFinite(last) ? Math.floor(last) : context.dataUntilMillis;
 }
 
 function youngestBuildOf(seen: LeakSuspect, context: RankingContext): string | null {
