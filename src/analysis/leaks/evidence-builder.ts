@@ -15,6 +15,7 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
+import { compare, compareMoments, compareSnapshots, renumbered } from './evidence-order.js';
 
 /** What is known of a snapshot besides its stacks. */
 export interface EvidenceFacts {
@@ -108,7 +109,7 @@ export class EvidenceBuilder {
       return {
         name,
         snapshots: snapshots.map((snapshot) => renumbered(snapshot, numberOf)).sort(compareSnapshots),
-        memory: memory.toSorted((a, b) => a.atMillis - b.atMillis || compare(memoryKey(a), memoryKey(b))),
+        memory: memory.toSorted(compareMoments),
       };
     });
     return { stacks, instances: instances.sort((a, b) => compare(a.name, b.name)) };
@@ -357,54 +358,6 @@ function toNumbers(column: Int64Column): Float64Array {
   return column instanceof Float64Array ? column : Float64Array.from(column, Number);
 }
 
-/** The same snapshot with the numbers of sorted stacks, its rows in their order. */
-function renumbered(snapshot: StackEvidence, numberOf: Int32Array): StackEvidence {
-  const stacks = snapshot.stacks.map((stack) => numberOf[stack]);
-  const order = Int32Array.from(stacks.keys()).sort((a, b) => stacks[a] - stacks[b]);
-  const sorted = (column: Float64Array) => Float64Array.from(order, (row) => column[row]);
-  const inOrder = Int32Array.from(order, (row) => stacks[row]);
-  if (snapshot.kind === 'heap') {
-    return {
-      ...snapshot,
-      stacks: inOrder,
-      inuseObjects: sorted(snapshot.inuseObjects),
-      inuseBytes: sorted(snapshot.inuseBytes),
-      allocObjects: sorted(snapshot.allocObjects),
-      allocBytes: sorted(snapshot.allocBytes),
-    };
-  }
-  return {
-    ...snapshot,
-    stacks: inOrder,
-    counts: sorted(snapshot.counts),
-    leaked: snapshot.leaked && sorted(snapshot.leaked),
-    members: snapshot.members && reorderedMembers(snapshot.members, order),
-  };
-}
-
-function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
-  const reordered = {
-    start: new Int32Array(start.length),
-    ids: new Float64Array(ids.length),
-    waitMinutes: new Int32Array(waitMinutes.length),
-  };
-  order.forEach((row, place) => {
-    const at = reordered.start[place];
-    reordered.ids.set(ids.subarray(start[row], start[row + 1]), at);
-    reordered.waitMinutes.set(waitMinutes.subarray(start[row], start[row + 1]), at);
-    reordered.start[place + 1] = at + start[row + 1] - start[row];
-  });
-  return reordered;
-}
-
-function compareSnapshots(a: StackEvidence, b: StackEvidence): number {
-  return a.atMillis - b.atMillis || compare(a.kind, b.kind) || compare(a.id, b.id);
-}
-
-function memoryKey(moment: MemoryEvidence): string {
-  return JSON.stringify(Object.entries(moment).sort(([a], [b]) => compare(a, b)));
-}
-
 /** For each text its place among all of them. */
 function ranksOf(texts: readonly string[]): Int32Array {
   const ranks = new Int32Array(texts.length);
@@ -412,10 +365,6 @@ function ranksOf(texts: readonly string[]): Int32Array {
     .sort((a, b) => compare(texts[a], texts[b]))
     .forEach((number, rank) => (ranks[number] = rank));
   return ranks;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Numbers texts in the order in which they come. */
