@@ -189,7 +189,10 @@ function drawdown(values: readonly number[]): number {
 
 /** One snapshot in the trough of a wave is no fall. */
 function mediansOfThree(values: readonly number[]): number[] {
-  return values.slice(2).map((value, i) => median([values[i], values[i + 1], value]));
+  return values.slice(2).map((c, i) => {
+    const [a, b] = [values[i], values[i + 1]];
+    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  });
 }
 
 function floorRises(values: readonly number[]): boolean {
