@@ -1,5 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StackStore } from './catalog/stack-store.js';
+import { LeakQueries } from './leaks/leak-queries.js';
+import type { LeaksRequest } from './leaks/leaks-request.js';
 import { Database, type TenantId } from './platform/database.js';
 import {
   asJson,
@@ -42,9 +44,10 @@ interface Queries {
   readonly goroutines: GoroutineQueries;
   readonly traces: TraceQueries;
   readonly numbers: NumbersQueries;
+  readonly leaks: LeakQueries;
 }
 
-type Asked = QueryRequest | RuntimeRequest | GoroutineRequest | TraceRequest | NumbersRequest;
+type Asked = QueryRequest | RuntimeRequest | GoroutineRequest | TraceRequest | NumbersRequest | LeaksRequest;
 
 let opening: Promise<Queries> | null = null;
 
@@ -63,6 +66,7 @@ async function open(): Promise<Queries> {
     goroutines: new GoroutineQueries(db, store),
     traces: new TraceQueries(db),
     numbers: new NumbersQueries(db),
+    leaks: new LeakQueries(db, store),
   };
 }
 
@@ -81,7 +85,7 @@ async function answer({ id, tenantId, request }: ThreadJob<Asked>): Promise<void
 }
 
 async function answerWith(
-  { stacks, trends, runtime, goroutines, traces, numbers }: Queries,
+  { stacks, trends, runtime, goroutines, traces, numbers, leaks }: Queries,
   tenantId: TenantId,
   request: Asked,
 ): Promise<QueryAnswer> {
@@ -94,6 +98,8 @@ async function answerWith(
     case 'runtime-findings':
     case 'runtime-verdict':
       return asJson(await runtime.answer(tenantId, request));
+    case 'leaks':
+      return asJson(await leaks.ranking(tenantId, request));
     case 'trace':
       return asJson(await traces.summary(tenantId, request));
     case 'trace-events':

@@ -264,12 +264,12 @@ async function readDefaultSampleType(tx: Tx, tenantId: TenantId, snapshotId: str
 }
 
 /** The vectors in order of time, a few at once: how many depends on the largest one so far. */
-export async function* vectorsOf(
+export async function* vectorsOf<Place extends Pick<Timing, 'snapshotId' | 'atMillis'>>(
   tx: Tx,
   tenantId: TenantId,
   { serviceId, kind }: Pick<StackSelection, 'serviceId' | 'kind'>,
-  timings: readonly Timing[],
-): AsyncGenerator<{ timing: Timing; data: Buffer }> {
+  timings: readonly Place[],
+): AsyncGenerator<{ timing: Place; data: Buffer }> {
   let largest = batchBytes / 8;
   for (let start = 0; start < timings.length;) {
     const batch = timings.slice(start, start + Math.max(1, Math.min(largestBatch, Math.floor(batchBytes / largest))));

@@ -96,13 +96,17 @@ export interface SeriesSelection {
   readonly to: number;
   /** Name of one instance. */
   readonly instance?: string;
+  /** Only these. */
+  readonly instanceIds?: readonly string[];
   /** Only what snapshots of this kind said. */
   readonly kind?: string;
   /**
    * Of what comes one moment at a time, as MemStats does, only the last of each step of this length is read: a month of
-   * one a minute is then as many rows as the answer has points. Logs are read whole.
+   * one a minute is then as many rows as the answer has points. Logs are read whole, unless `thinLogs` is set: then of
+   * those that begin in one step the last one is.
    */
   readonly lastOfMillis?: number;
+  readonly thinLogs?: boolean;
 }
 
 /** What one instance said through one source, all of it between two moments and in order. */
@@ -130,7 +134,7 @@ const chunksPerRange = 50_000;
  * @throws SeriesTooLargeError, DamagedBlockError
  */
 export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSelection): Promise<InstanceSeries[]> {
-  const { serviceId, sources, from, to, instance, kind, lastOfMillis } = selection;
+  const { serviceId, sources, from, to, instance, instanceIds, kind, lastOfMillis, thinLogs = false } = selection;
   const rows = await tx.query<{ instance_id: string; source: string; data: Buffer }[]>(
     `with wanted as (
        select source, first_at, snapshot_id, instance_id, moments from series_chunk
@@ -138,14 +142,15 @@ export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSe
           and first_at >= date_trunc('day', $4::timestamptz) and first_at < $5 and last_at >= $4
           and ($6::text is null
                or instance_id = (select instance_id from instance where tenant_id = $1 and service_id = $2 and name = $6))
+          and ($10::bigint[] is null or instance_id = any($10))
           and ($9::text is null
                or exists (select from snapshot s where s.tenant_id = $1 and s.snapshot_id = series_chunk.snapshot_id and s.kind = $9))
      ), thinned as (
-       select source, first_at, snapshot_id from wanted where moments > 1 or $7::bigint is null
+       select source, first_at, snapshot_id from wanted where (moments > 1 and not $11) or $7::bigint is null
        union all
        (select distinct on (instance_id, source, floor(extract(epoch from first_at) * 1000 / $7))
                source, first_at, snapshot_id
-          from wanted where moments = 1 and $7::bigint is not null
+          from wanted where (moments = 1 or $11) and $7::bigint is not null
          order by instance_id, source, floor(extract(epoch from first_at) * 1000 / $7), first_at desc, snapshot_id desc)
      )
      select c.instance_id, c.source, c.data
@@ -163,6 +168,8 @@ export async function readSeries(tx: Tx, tenantId: TenantId, selection: SeriesSe
       lastOfMillis ?? null,
       chunksPerRange + 1,
       kind ?? null,
+      instanceIds ?? null,
+      thinLogs,
     ],
   );
   if (rows.length > chunksPerRange) throw new SeriesTooLargeError(chunksPerRange);

@@ -29,6 +29,7 @@ import { meaningOf } from '../formats/goroutine-dump/wait-reasons.js';
 import type { Database, TenantId, Tx } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
 import { asJson, type QueryAnswer } from '../platform/thread-protocol.js';
+import { getBuildIds } from '../tenants/build-ids.js';
 import { onlyDefaultInstance } from '../tenants/coverage-note.js';
 import { getInstanceId } from '../tenants/instance-id.js';
 import { type LoadedGoroutines, loadGoroutines, loadStackRows } from './goroutine-loading.js';
@@ -40,7 +41,6 @@ import type {
   GroupTrendRequest,
 } from './goroutine-request.js';
 import type { GoroutinesDto, GoroutineTrendDto, SeenGroupDto } from './goroutines.dto.js';
-import { getBuildIds } from './trend-queries.js';
 
 /** Steps of a trend of groups: each has a number per group. */
 export const maxGroupSteps = 2_000;

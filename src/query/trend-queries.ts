@@ -5,6 +5,7 @@ import { sampleTypeIndex } from '../analysis/sample-type.js';
 import type { Database, TenantId, Tx } from '../platform/database.js';
 import { Problem } from '../platform/problem.js';
 import { onlyDefaultInstance } from '../tenants/coverage-note.js';
+import { getBuildIds } from '../tenants/build-ids.js';
 import { getInstanceId } from '../tenants/instance-id.js';
 import type { ServiceTrendRequest, TeamTrendRequest, TrendRequest } from './query-request.js';
 import type { TrendDto } from './trends.dto.js';
@@ -97,19 +98,6 @@ async function firstSampleType(
   if (!youngest) throw new Problem('not-found', `There is no indexed snapshot of the kind ${kind}.`);
   const { sample_types: types, by_default } = youngest;
   return types[sampleTypeIndex(types, '', by_default ?? '')].type;
-}
-
-/**
- * Builds of one version may differ in their commit and their build in CI.
- * @throws Problem `not-found`
- */
-export async function getBuildIds(tx: Tx, tenantId: TenantId, serviceId: string, version: string): Promise<string[]> {
-  const rows = await tx.query<{ build_id: string }[]>(
-    'select build_id from build where tenant_id = $1 and service_id = $2 and version = $3',
-    [tenantId, serviceId, version],
-  );
-  if (rows.length === 0) throw new Problem('not-found', 'The service has no build of this version.');
-  return rows.map(({ build_id }) => build_id);
 }
 
 async function instanceNames(tx: Tx, tenantId: TenantId, serviceId: string, trend: Trend): Promise<Names> {

@@ -23,7 +23,7 @@ export function heapSuspects(
   constants: RankConstants,
 ): HeapSuspect[] {
   const judged = processes.filter(({ heaps }) => heaps.length >= 2);
-  const fleet = new Fleet(judged, ({ heaps }) => heaps.length);
+  const fleet = new Fleet(judged, ({ heaps }) => heaps);
   const grown = new Map<number, HeapGrowth[]>();
   for (const process of judged) {
     for (const [place, growth] of growthOfPlaces(process, places, constants)) {
