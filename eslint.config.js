@@ -13,6 +13,7 @@ const mayImport = {
   ingest: ['catalog', 'archive', 'tenants', 'platform', 'analysis', 'formats'],
   query: ['catalog', 'archive', 'tenants', 'platform', 'analysis', 'formats'],
   runtime: ['catalog', 'tenants', 'platform', 'analysis', 'formats'],
+  leaks: ['catalog', 'tenants', 'platform', 'analysis', 'formats'],
   // It reads local files as the parser process does; those modules are plain functions.
   cli: [
     'analysis',

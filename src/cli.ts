@@ -186,6 +186,34 @@ program
   .option('--json', 'print JSON')
   .action(async (targets, options) => (await import('./cli/leaks.js')).printLeaks(targets, options, terminal));
 
+program
+  .command('suspects [service]')
+  .description('what leaks, the surest first: of a service, of a team, or of all')
+  .option('--team <name>', 'what this team owns')
+  .option('--state <states>', 'open, acknowledged, resolved, ignored; divided by commas')
+  .addOption(new Option('--tier <tier>', 'how sure').choices(['confirmed', 'probable', 'watch']))
+  .addOption(new Option('--kind <kind>', 'what leaks').choices(['goroutine', 'heap', 'off-heap']))
+  .option('--function <text>', 'only functions whose path has this in it')
+  .option('--assignee <name>', 'only what is assigned to')
+  .option('-n, --limit <rows>', 'at most so many rows; by default all')
+  .option('--json', 'print JSON')
+  .action(async (service, options) =>
+    (await import('./cli/suspects.js')).listSuspects(server(), service, options, terminal),
+  );
+
+program
+  .command('suspect <id>')
+  .description('one suspect with all its reasons; with options, what is to become of it')
+  .option('--acknowledge', 'somebody looks after it')
+  .option('--resolve [build]', 'it is fixed: from now on, or in this build')
+  .option('--ignore [until]', 'say nothing of it: "forever" (the default), "+50%", or until a date')
+  .option('--reopen', 'it is open again')
+  .option('--assign <name>', 'who looks after it; "" for nobody')
+  .option('--team <name>', 'who owns it; "" for whom the owner rules name')
+  .option('--comment <text>', 'kept in its history')
+  .option('--json', 'print JSON')
+  .action(async (id, options) => (await import('./cli/suspects.js')).showSuspect(server(), id, options, terminal));
+
 const keys = program.command('keys').description('API keys of the tenant');
 keys
   .command('list', { isDefault: true })

@@ -52,7 +52,8 @@ function verdict(found: readonly LeakSuspect[]): string {
 
 const nameWidth = 9;
 
-function suspectText(suspect: LeakSuspect, view: LeaksView): string {
+/** One suspect with all its reasons. */
+export function suspectText(suspect: LeakSuspect, view: LeaksView): string {
   const { rank, tier, kind, pivot, state, createdBy, why, whyNot, advice, related } = suspect;
   const lines = [`#${rank} ${tierNames[tier]} ${kind}  ${placeText(pivot)}`];
   const add = (name: string, texts: readonly string[]): void => {

@@ -84,7 +84,7 @@ export const defaultConstants: RankConstants = {
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
   fewSnapshots: 0.05,
-  sizePower: 1,
+  sizePower: 0.75,
   idleConnections: 0.7,
   signatureLeak: 1.5,
   signatureBenign: 0.35,
