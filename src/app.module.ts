@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { IngestModule } from './ingest/ingest.module.js';
+import { LeaksModule } from './leaks/leaks.module.js';
 import { PlatformModule, type PlatformOptions } from './platform/platform.module.js';
 import { QueryModule } from './query/query.module.js';
 import { RuntimeModule } from './runtime/runtime.module.js';
@@ -17,6 +18,7 @@ export class AppModule {
         IngestModule,
         QueryModule,
         RuntimeModule,
+        LeaksModule,
       ],
     };
   }

@@ -172,6 +172,48 @@ withMoments(program.command('verdict <service|file|folder...>').description('why
   async (targets, options) => (await import('./cli/runtime.js')).printVerdict(server, targets, options, terminal),
 );
 
+program
+  .command('leaks <file|folder...>')
+  .description('what of one service leaks, ranked and explained; of several instances, a folder each')
+  .addOption(new Option('--kind <kind>', 'only suspects of this kind').choices(['goroutine', 'heap', 'off-heap']))
+  .option('--from <time>', 'only snapshots from then on: such as 2026-11-23T15:00:00Z, or -6h before the last one')
+  .option('--to <time>', 'only snapshots before then')
+  .option('-n, --limit <suspects>', 'at most so many suspects; 0 shows all')
+  .option('--all', 'say as much of suspects to watch as of the others')
+  .addOption(
+    new Option('--fail-on <tier>', 'end with 3 if a suspect is as sure').choices(['watch', 'probable', 'confirmed']),
+  )
+  .option('--json', 'print JSON')
+  .action(async (targets, options) => (await import('./cli/leaks.js')).printLeaks(targets, options, terminal));
+
+program
+  .command('suspects [service]')
+  .description('what leaks, the surest first: of a service, of a team, or of all')
+  .option('--team <name>', 'what this team owns')
+  .option('--state <states>', 'open, acknowledged, resolved, ignored; divided by commas')
+  .addOption(new Option('--tier <tier>', 'how sure').choices(['confirmed', 'probable', 'watch']))
+  .addOption(new Option('--kind <kind>', 'what leaks').choices(['goroutine', 'heap', 'off-heap']))
+  .option('--function <text>', 'only functions whose path has this in it')
+  .option('--assignee <name>', 'only what is assigned to')
+  .option('-n, --limit <rows>', 'at most so many rows; by default all')
+  .option('--json', 'print JSON')
+  .action(async (service, options) =>
+    (await import('./cli/suspects.js')).listSuspects(server(), service, options, terminal),
+  );
+
+program
+  .command('suspect <id>')
+  .description('one suspect with all its reasons; with options, what is to become of it')
+  .option('--acknowledge', 'somebody looks after it')
+  .option('--resolve [build]', 'it is fixed: from now on, or in this build')
+  .option('--ignore [until]', 'say nothing of it: "forever" (the default), "+50%", or until a date')
+  .option('--reopen', 'it is open again')
+  .option('--assign <name>', 'who looks after it; "" for nobody')
+  .option('--team <name>', 'who owns it; "" for whom the owner rules name')
+  .option('--comment <text>', 'kept in its history')
+  .option('--json', 'print JSON')
+  .action(async (id, options) => (await import('./cli/suspects.js')).showSuspect(server(), id, options, terminal));
+
 const keys = program.command('keys').description('API keys of the tenant');
 keys
   .command('list', { isDefault: true })

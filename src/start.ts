@@ -56,7 +56,7 @@ export async function startApi(options: StartOptions): Promise<RunningApi> {
   return { app, url, stop: () => stopHttp(app, config) };
 }
 
-/** The worker process: takes uploads off the work list and compacts. */
+/** The worker process: takes uploads off the work list, compacts, and ranks. */
 export async function startWorker(options: StartOptions): Promise<RunningWorker> {
   const { config } = options;
   const logger = options.logger ?? createLogger(config.logLevel);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { prepared, type TenantId, type Tx } from '../platform/database.js';
+import { storableText } from '../platform/storable-text.js';
 import { type Arrival, markLateArrivals } from './compaction.js';
 import type { IndexedPart, IndexedStacks, IndexedUpload, RecordedUpload } from './index-part.js';
 import { writeContents } from './part-content.js';
@@ -359,11 +360,11 @@ async function touchInstances(tx: Tx, tenantId: TenantId, uploads: readonly Inde
   );
 }
 
-/** JSON that Postgres takes: text there holds neither U+0000 nor half a surrogate pair. 64-bit integers are strings. */
+/** JSON that Postgres takes. 64-bit integers are strings. */
 function json(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => {
     if (typeof inner === 'bigint') return inner.toString();
-    if (typeof inner === 'string') return Buffer.from(inner, 'utf8').toString('utf8').replaceAll('\0', '\ufffd');
+    if (typeof inner === 'string') return storableText(inner);
     return inner;
   });
 }

@@ -5,6 +5,8 @@
 export const exitCodes = {
   /** The work was done and the answer is no: a rejected snapshot, a broken file. */
   failed: 1,
+  /** What was looked for, and was to be a failure if it is there, is there. */
+  found: 3,
   /** The command line itself is wrong. */
   usage: 64,
   /** A file cannot be read. */

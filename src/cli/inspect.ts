@@ -1,5 +1,4 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { decimal } from '../analysis/exact.js';
 import { escapeControl } from '../analysis/text-escape.js';
 import { label } from '../analysis/units.js';
@@ -7,6 +6,7 @@ import type { ParsedPart, PartNote } from '../ingest/parsed-part.js';
 import type { Connect } from './connection.js';
 import { contentText, lastValue, seriesText } from './content-text.js';
 import { CliFailure } from './failure.js';
+import { filesIn, isFolder } from './local-files.js';
 import { readParts } from './local-profile.js';
 import { targetOf } from './target.js';
 import type { Terminal } from './terminal.js';
@@ -51,10 +51,6 @@ export async function inspect(
   out.print(options.json ? json([found]) : text(found));
 }
 
-function isFolder(path: string): boolean {
-  return path !== '-' && statSync(path).isDirectory();
-}
-
 function inspectFolder(folder: string, options: { json?: boolean }, out: Terminal): void {
   const rows: object[] = [];
   let files = 0;
@@ -77,23 +73,6 @@ function inspectFolder(folder: string, options: { json?: boolean }, out: Termina
   }
   if (options.json) out.print(json(rows));
   if (unreadable > 0) throw new CliFailure('failed', `${unreadable} of ${files} files cannot be read.`);
-}
-
-/** All files in a folder and its folders, by name. Links to folders are not followed, as they may lead in a ring. */
-function* filesIn(folder: string): Generator<string> {
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'error';
-    throw new CliFailure('noInput', `Cannot read ${escapeControl(folder)}: ${code}.`, { cause });
-  }
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesIn(path);
-    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile()))
-      yield path;
-  }
 }
 
 /** "gctrace: 120 cycles, …; lost: …; goroutine-dump: …": of many parts of one kind the first stands for all. */

@@ -17,22 +17,22 @@ import type { StackOptions, TableOptions } from './options.js';
 import type { Terminal } from './terminal.js';
 
 /** Reads a file ("-" is standard input) and decodes it; nothing is sent anywhere. */
-export function readParts(path: string, declaredKind?: ParsedPart['kind']): readonly ParsedPart[] {
-  return parseBytes(readBytes(path), path, declaredKind);
+export function readParts(path: string): readonly ParsedPart[] {
+  return parseBytes(readBytes(path), path);
 }
 
-/** Decodes bytes that came from somewhere; `origin` is what an error calls them. */
-export function parseBytes(
-  bytes: Uint8Array,
-  origin: string,
-  declaredKind?: ParsedPart['kind'],
-): readonly ParsedPart[] {
+/**
+ * Decodes bytes that came from somewhere; `origin` is what an error calls them.
+ *
+ * @param aroundMillis about when they were captured, Unix milliseconds
+ */
+export function parseBytes(bytes: Uint8Array, origin: string, aroundMillis = Date.now()): readonly ParsedPart[] {
   const request = {
     contentEncoding: 'identity',
-    declaredKind: declaredKind ?? null,
+    declaredKind: null,
     declaredDelta: null,
     name: origin,
-    aroundNanos: BigInt(Date.now()) * 1_000_000n,
+    aroundNanos: BigInt(Math.round(aroundMillis)) * 1_000_000n,
   } as const;
   try {
     return parse(bytes, request, { budget: defaultBudget, inflate: inflateNatively });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dictionary } from '../catalog/dictionary.js';
 import { indexUploads } from '../catalog/index-part.js';
+import type { RankingMarks } from '../catalog/ranking-marks.js';
 import { recordUploads, StaleDictionaryError } from '../catalog/record.js';
 import { isDatabaseUnavailable, type TenantId } from '../platform/database.js';
 import { failpoint } from '../platform/failpoint.js';
@@ -42,6 +43,7 @@ export class ResultRecorder {
   constructor(
     private readonly dictionary: Dictionary,
     private readonly work: WorkList,
+    private readonly ranking: RankingMarks,
   ) {}
 
   /**
@@ -93,14 +95,19 @@ export class ResultRecorder {
       found.map(({ upload, parts }) => ({ upload: { ...upload, uploadId: upload.claim.uploadId }, parts })),
     );
     failpoint('after-dictionary-before-result');
-    return this.work.finish(
+    let toRank = false;
+    const recorded = await this.work.finish(
       tenantId,
       outcomes.map(({ upload: { claim }, result }) => ({ claim, result })),
       async (tx, held) => {
         const ours = indexed.filter((_, index) => held.has(found[index].upload.claim));
-        if (ours.length > 0) await recordUploads(tx, tenantId, ours);
+        if (ours.length === 0) return;
+        await recordUploads(tx, tenantId, ours);
+        toRank = await this.ranking.mark(tx, tenantId, ours);
       },
     );
+    if (toRank) this.ranking.announce(tenantId);
+    return recorded;
   }
 }
 

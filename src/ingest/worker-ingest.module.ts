@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { ARCHIVE, type Archive } from '../archive/archive.js';
 import { ArchiveModule } from '../archive/archive.module.js';
 import { Dictionary } from '../catalog/dictionary.js';
+import { RankingMarks, rankQueue } from '../catalog/ranking-marks.js';
 import { StackStore } from '../catalog/stack-store.js';
 import { CONFIG, type Config } from '../platform/config.js';
 import { Database } from '../platform/database.js';
@@ -60,9 +61,16 @@ const slotsPerParser = 8;
       useFactory: (db: Database) => new Dictionary(db, new StackStore()),
     },
     {
+      provide: RankingMarks,
+      inject: [Queues, CONFIG, LOGGER],
+      useFactory: (queues: Queues, { rankingDebounceMillis }: Config, logger: Logger) =>
+        new RankingMarks(queues.queue(rankQueue), rankingDebounceMillis, logger),
+    },
+    {
       provide: ResultRecorder,
-      inject: [Dictionary, WorkList],
-      useFactory: (dictionary: Dictionary, work: WorkList) => new ResultRecorder(dictionary, work),
+      inject: [Dictionary, WorkList, RankingMarks],
+      useFactory: (dictionary: Dictionary, work: WorkList, ranking: RankingMarks) =>
+        new ResultRecorder(dictionary, work, ranking),
     },
     {
       provide: UploadIndexer,
@@ -100,6 +108,7 @@ export class WorkerIngestModule implements OnApplicationBootstrap, BeforeApplica
     private readonly worker: IndexWorker,
     private readonly parsers: ParserPool,
     private readonly announcer: Announcer,
+    private readonly ranking: RankingMarks,
     private readonly queues: Queues,
   ) {}
 
@@ -113,5 +122,6 @@ export class WorkerIngestModule implements OnApplicationBootstrap, BeforeApplica
     await this.worker.close();
     await this.parsers.close();
     await this.announcer.settled();
+    await this.ranking.settled();
   }
 }

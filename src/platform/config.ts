@@ -44,6 +44,12 @@ export interface Config {
   readonly sweepMillis: number;
   /** How often the compaction looks for dirty hours. */
   readonly compactionMillis: number;
+  /** How long after the first new evidence of a service its leak suspects are ranked. */
+  readonly rankingDebounceMillis: number;
+  /** How much of a service's past a ranking looks at, back from its youngest evidence. */
+  readonly rankingWindowMillis: number;
+  /** How long the ranking of one service may take. */
+  readonly rankingMillisMax: number;
   /** Wall clock of one parse. */
   readonly parseMillisMax: number;
   /** Resident memory of one parser child. */
@@ -82,6 +88,9 @@ export const variables = [
   'TIDEMARK_LEASE_SECONDS',
   'TIDEMARK_SWEEP_SECONDS',
   'TIDEMARK_COMPACTION_SECONDS',
+  'TIDEMARK_RANKING_DEBOUNCE_SECONDS',
+  'TIDEMARK_RANKING_WINDOW_DAYS',
+  'TIDEMARK_RANKING_SECONDS',
   'TIDEMARK_PARSE_SECONDS',
   'TIDEMARK_PARSER_MEMORY_MB',
   'TIDEMARK_DRAIN_DELAY_SECONDS',
@@ -124,6 +133,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     leaseMillis: (read.number('TIDEMARK_LEASE_SECONDS', 0.1, 3_600) ?? 30) * 1_000,
     sweepMillis: (read.number('TIDEMARK_SWEEP_SECONDS', 0.1, 3_600) ?? 15) * 1_000,
     compactionMillis: (read.number('TIDEMARK_COMPACTION_SECONDS', 0.1, 86_400) ?? 60) * 1_000,
+    rankingDebounceMillis: (read.number('TIDEMARK_RANKING_DEBOUNCE_SECONDS', 0, 86_400) ?? 10) * 1_000,
+    rankingWindowMillis: (read.number('TIDEMARK_RANKING_WINDOW_DAYS', 0.01, 400) ?? 7) * 86_400_000,
+    rankingMillisMax: (read.number('TIDEMARK_RANKING_SECONDS', 0.1, 3_600) ?? 60) * 1_000,
     parseMillisMax: (read.number('TIDEMARK_PARSE_SECONDS', 0.1, 3_600) ?? 60) * 1_000,
     parserBytesMax: (read.integer('TIDEMARK_PARSER_MEMORY_MB', 64, 1_048_576) ?? 1_024) * 1024 * 1024,
     drainDelayMillis: (read.number('TIDEMARK_DRAIN_DELAY_SECONDS', 0, 20) ?? 0) * 1_000,

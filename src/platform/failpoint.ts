@@ -20,6 +20,8 @@ export const failpoints = {
     'after-result-before-commit',
     'after-commit-before-next',
   ],
+  /** The ranking of one service in the worker, in the order of its way. */
+  ranking: ['after-claim-before-ranking', 'after-ranking-before-outcome', 'after-outcome-before-commit'],
 } as const;
 
 export type Failpoint = (typeof failpoints)[keyof typeof failpoints][number];

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Kind } from '../formats/kind.js';
 import { Database, type Tx } from '../platform/database.js';
-import { Problem } from '../platform/problem.js';
 import type { Caller } from '../tenants/caller.js';
 import type { ListPage } from '../tenants/list-page.js';
 import type { ServiceRef } from '../tenants/services.js';
@@ -120,17 +119,5 @@ export class ServiceDirectory {
         order by instance_id desc limit $5`,
       [caller.tenantId, service.serviceId, page.after, from, page.limit],
     );
-  }
-
-  /** The id of a team that the caller may see. @throws Problem `not-found` */
-  async getTeamId(caller: Caller, name: string): Promise<string> {
-    const [row] = await this.db.readTenant(caller.tenantId, (tx) =>
-      tx.query<{ team_id: string }[]>(
-        'select team_id from team where tenant_id = $1 and name = $2 and ($3::uuid is null or team_id = $3)',
-        [caller.tenantId, name, caller.teamId],
-      ),
-    );
-    if (!row) throw new Problem('not-found', `This key sees no team named ${JSON.stringify(name)}.`);
-    return row.team_id;
   }
 }

@@ -9,6 +9,7 @@ import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { type ListPage, type ListQuery, readPage } from '../tenants/list-page.js';
 import { ListQueryDto } from '../tenants/list-query.dto.js';
 import { type ServiceRef, ServiceRegistry } from '../tenants/services.js';
+import { getVisibleTeamId } from '../tenants/teams.js';
 import { type ServiceRow, ServiceDirectory } from './service-directory.js';
 import {
   BuildListDto,
@@ -49,7 +50,7 @@ export class ServicesController {
     @Param('team') team: string,
     @QueryParameters(ListQueryDto) query: ListQueryDto,
   ): Promise<ServiceListDto> {
-    const teamId = await this.directory.getTeamId(caller, team);
+    const teamId = await this.db.readTenant(caller.tenantId, (tx) => getVisibleTeamId(tx, caller, team));
     return this.listOf(caller, teamId, `teams/${teamId}/services`, query);
   }
 

@@ -7,9 +7,9 @@ import { QueryParameters } from '../platform/query-parameters.js';
 import { Allow } from '../tenants/allow.js';
 import { type Caller, CurrentCaller } from '../tenants/caller.js';
 import { ServiceRegistry } from '../tenants/services.js';
+import { getVisibleTeamId } from '../tenants/teams.js';
 import { QueryThreads } from '../platform/query-threads.js';
 import { clientGone, send } from '../platform/sending.js';
-import { ServiceDirectory } from './service-directory.js';
 import { ServiceTrendQueryDto, TeamTrendQueryDto, TrendDto } from './trends.dto.js';
 import { resolveSteps } from '../platform/time-steps.js';
 import type { QueryRequest } from './query-request.js';
@@ -22,7 +22,6 @@ export class TrendsController {
   constructor(
     private readonly db: Database,
     private readonly services: ServiceRegistry,
-    private readonly directory: ServiceDirectory,
     private readonly threads: QueryThreads,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -55,7 +54,7 @@ export class TrendsController {
   ): Promise<void> {
     const { kind = 'heap', sample_type: sampleType, stat, by } = query;
     const steps = resolveSteps(query, this.clock.now());
-    const teamId = await this.directory.getTeamId(caller, name);
+    const teamId = await this.db.readTenant(caller.tenantId, (tx) => getVisibleTeamId(tx, caller, name));
     const job = { op: 'team-trend', teamId, kind, sampleType, stat, ...steps, by } as const;
     send(response, await this.threads.run<QueryRequest>(caller.tenantId, job, clientGone(response)));
   }

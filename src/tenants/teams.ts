@@ -57,6 +57,13 @@ export async function findTeamId(tx: Tx, tenantId: TenantId, name: string): Prom
   return row?.team_id ?? null;
 }
 
+/** The id of a team that the caller may see. @throws Problem `not-found` */
+export async function getVisibleTeamId(tx: Tx, caller: Caller, name: string): Promise<string> {
+  const teamId = await findTeamId(tx, caller.tenantId, name);
+  if (teamId !== null && (caller.teamId === null || caller.teamId === teamId)) return teamId;
+  throw new Problem('not-found', `This key sees no team named ${JSON.stringify(name)}.`);
+}
+
 /** The refusal of a request that names a team that does not exist. */
 export function unknownTeam(name: string): Problem {
   const detail = `There is no team named ${name}. An admin key can create it: POST /api/v1/teams.`;

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import type { Archive } from '../../src/archive/archive.js';
 import { Dictionary } from '../../src/catalog/dictionary.js';
+import { RankingMarks } from '../../src/catalog/ranking-marks.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import { Announcer } from '../../src/ingest/announcer.js';
 import { IndexWorker } from '../../src/ingest/index-worker.js';
@@ -30,7 +31,7 @@ export function makeWorker(setting: WorkerSetting): IndexWorker {
   const logger = setting.logger ?? pino({ enabled: false });
   const work = new WorkList(db, leaseMillis);
   const dictionary = new Dictionary(db, new StackStore());
-  const recorder = new ResultRecorder(dictionary, work);
+  const recorder = new ResultRecorder(dictionary, work, new RankingMarks(queue, 60_000, logger));
   const indexer = new UploadIndexer(archive, parsers, recorder, work, new IngestMetrics(new Metrics()), logger);
   const announcer = new Announcer(queue, logger);
   return new IndexWorker(work, indexer, announcer, logger, { slots, sweepMillis, drainMillis: 10_000 });

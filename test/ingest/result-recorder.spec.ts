@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import { Dictionary } from '../../src/catalog/dictionary.js';
+import { RankingMarks, type RankJob, rankQueue } from '../../src/catalog/ranking-marks.js';
 import { StackStore } from '../../src/catalog/stack-store.js';
 import type { ParsedPart } from '../../src/ingest/parsed-part.js';
 import { ResultRecorder } from '../../src/ingest/result-recorder.js';
 import { type ClaimedUpload, WorkList } from '../../src/ingest/work-list.js';
 import type { TenantId } from '../../src/platform/database.js';
 import { Problem } from '../../src/platform/problem.js';
+import { type JobQueue, openQueue } from '../../src/platform/queue.js';
 import { contentOf } from '../catalog/index-fixture.js';
 import { stacksOf } from '../catalog/stacks.js';
 import { createTestDatabase, type TestDatabase } from '../database.js';
@@ -17,17 +20,23 @@ import { UploadFixture } from './upload-fixture.js';
 let test: TestDatabase;
 let tenantId: TenantId;
 let work: WorkList;
+let queue: JobQueue<RankJob>;
 let recorder: ResultRecorder;
 
 beforeAll(async () => {
   test = await createTestDatabase();
+  queue = openQueue({ databaseUrl: test.appUrl, redisUrl: null }, rankQueue, () => undefined);
 });
-afterAll(() => test.drop());
+afterAll(async () => {
+  await queue?.close();
+  await test?.drop();
+});
 
 beforeEach(async () => {
   ({ tenantId } = await insertTenant(test.db, randomUUID()));
   work = new WorkList(test.db, 60_000);
-  recorder = new ResultRecorder(new Dictionary(test.db, new StackStore()), work);
+  const marks = new RankingMarks(queue, 60_000, pino({ enabled: false }));
+  recorder = new ResultRecorder(new Dictionary(test.db, new StackStore()), work, marks);
 });
 
 /** Uploads of the tenant that a worker has claimed, of two services in turn. */

@@ -40,6 +40,12 @@ export interface RankConstants {
   /** Where it falls together with connections, and where it does not. */
   readonly fallsWithLoad: number;
   readonly staysWithoutLoad: number;
+  /** Takes so much away for each snapshot that is missing to six. */
+  readonly fewSnapshots: number;
+  /** The power of the size: how much a large growth outweighs a sure one. */
+  readonly sizePower: number;
+  /** Connections to others that wait for the next request are as many as there are others. */
+  readonly idleConnections: number;
   /** Of a known leak, and of what is known to be harmless as long as it follows load. */
   readonly signatureLeak: number;
   readonly signatureBenign: number;
@@ -59,7 +65,7 @@ export const defaultConstants: RankConstants = {
   priorChanReceive: 0.85,
   priorWaitGroup: 0.85,
   priorCond: 0.8,
-  priorSelect: 0.7,
+  priorSelect: 0.5,
   priorIoWait: 0.25,
   priorSleep: 0.2,
   priorSyscall: 0.15,
@@ -71,22 +77,25 @@ export const defaultConstants: RankConstants = {
   plateauFloor: 0.15,
   drawdownWeight: 0.7,
   shareFloor: 0.35,
-  incomingWeight: 0.6,
+  incomingWeight: 0.58,
   twinWeight: 0.15,
   twinOfStuck: 0.75,
   twinTolerance: 0.06,
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
+  fewSnapshots: 0.05,
+  sizePower: 0.75,
+  idleConnections: 0.7,
   signatureLeak: 1.5,
   signatureBenign: 0.35,
   notProven: 0.7,
   heapInStep: 0.6,
-  probableGoroutine: 0.65,
+  probableGoroutine: 0.47,
   probableHeap: 0.55,
 };
 
 export const tunable: { readonly [Name in keyof RankConstants]?: readonly number[] } = {
-  priorSelect: [0.45, 0.6, 0.7, 0.8],
+  priorSelect: [0.4, 0.5, 0.6, 0.7],
   priorIoWait: [0.1, 0.25, 0.4],
   priorCond: [0.5, 0.65, 0.8],
   priorChanReceive: [0.7, 0.85, 1],
@@ -94,12 +103,13 @@ export const tunable: { readonly [Name in keyof RankConstants]?: readonly number
   survivalUnknown: [0.4, 0.6, 0.8],
   plateauFloor: [0.05, 0.15, 0.3],
   drawdownWeight: [0.5, 0.7, 0.9],
+  sizePower: [0.5, 0.75, 1],
   shareFloor: [0.2, 0.35, 0.6],
-  incomingWeight: [0.4, 0.6, 0.8],
+  incomingWeight: [0.4, 0.5, 0.58, 0.7],
   awakeWeight: [0.2, 0.35, 0.6, 0.8],
   twinWeight: [0.05, 0.15, 0.3],
   heapInStep: [0.3, 0.6, 0.9],
   twinTolerance: [0.03, 0.06, 0.1],
-  probableGoroutine: [0.5, 0.55, 0.6, 0.65, 0.7, 0.75],
+  probableGoroutine: [0.4, 0.44, 0.47, 0.52, 0.58],
   probableHeap: [0.35, 0.45, 0.55, 0.65],
 };

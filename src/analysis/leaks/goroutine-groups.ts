@@ -79,4 +79,4 @@ export function isIncoming({ createdBy }: GoroutineGroup): boolean {
  * names in servers of other protocols.
  */
 const accepts =
-  /[sS]erver\)\.(?:Serve|serve|handle)|[lL]istener\)|\.[aA]ccept|\.(?:ListenAndServe|Serve(?:Conn|TCP|TLS)?|serve(?:Conn|Stream)|[hH]andle(?:Raw)?(?:Conn|Stream)|createClient|startGoRoutine)\b/;
+  /[sS]erver\)\.(?:Serve|serve|handle)|[lL]istener\)|\.[aA]ccept|\.(?:ListenAndServe|Serve(?:Conn|TCP|TLS)?|serve(?:Conn|Stream)|[hH]andle(?:Raw)?(?:Conn|Stream)|createClient|startGoRoutine)\b|workerPool\)\.getCh/;

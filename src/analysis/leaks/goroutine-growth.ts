@@ -1,12 +1,7 @@
 import type { RankConstants } from './constants.js';
 import type { GoroutineEvidence, LeakEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
-import {
-  type GoroutineGroup,
-  type GoroutineGroups,
-  isTransient,
-  isIncoming,
-} from './goroutine-groups.js';
+import { type GoroutineGroup, type GoroutineGroups, isTransient, isIncoming } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
 import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
 import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
@@ -34,6 +29,7 @@ export function growthOfGroups(
   for (const series of counts.values()) grownInAll += Math.max(0, series[last] - series[0]);
   const load = loadOf(groups, counts);
   const ages = agesOf(goroutines, groups);
+  const idle = idleConnectionsGrow(groups, counts);
   const found = new Map<number, GrowthInProcess>();
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
@@ -44,7 +40,7 @@ export function growthOfGroups(
     const stack = stacks[group.stacks[0]];
     if (series[last] <= mostSingletons && alwaysBenign(stack)) continue;
     const matches = matchSignatures(stack);
-    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches }, constants);
+    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches, idle }, constants);
     found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
@@ -74,6 +70,8 @@ interface Observed {
   readonly ages: Ages | undefined;
   readonly load: Load;
   readonly matches: readonly SignatureMatch[];
+  /** Whether HTTP connections to others are idle, as far as they grew. */
+  readonly idle: boolean;
 }
 
 /** As many processors as a machine may have, each with a collector's goroutine. */
@@ -81,7 +79,7 @@ const mostSingletons = 64;
 
 function judge(
   group: GoroutineGroup,
-  { series, shape, share, ages, load, matches }: Observed,
+  { series, shape, share, ages, load, matches, idle }: Observed,
   constants: RankConstants,
 ): Pick<GrowthInProcess, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = series.length;
@@ -98,6 +96,13 @@ function judge(
     `${n === 2 ? 'From' : `In ${n} snapshots from`} ${series[0]} to ${series[n - 1]} goroutines${shape.drawdown === 0 && n > 2 ? ', and never fewer than before' : ''}.`,
   );
   let evidence = add('trend', shape.tau, `Kendall's τ over ${n} snapshots`);
+  if (n < snapshotsToTell) {
+    evidence *= add(
+      'few snapshots',
+      1 - constants.fewSnapshots * (snapshotsToTell - n),
+      `${n}, where ${snapshotsToTell} tell more`,
+    );
+  }
   const prior = priorOf(group.state, constants);
   evidence *= add('state', prior, group.state);
 
@@ -150,29 +155,32 @@ function judge(
   const z = grown / Math.sqrt(1 + turnover * (series[0] + series[n - 1]));
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
-  const incoming = isIncoming(group);
-  if (incoming) {
+  const isConnection = isIncoming(group) && group.state === 'IO wait';
+  const twin = isConnection ? 1 : twinOf(series, load, constants);
+  if (twin !== null) {
+    const value = waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck;
+    evidence *= add('twin', value, `${twin} for each accepted connection`);
+    whyNot.push(
+      isConnection
+        ? 'These are the connections that others have opened: they are as many as there are clients.'
+        : `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
+    );
+  } else if (isIncoming(group)) {
     evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
   const [known] = matches;
-  if (known !== undefined && known.signature.scope === 'library') {
+  if (known?.signature.id === 'http-response-body' && idle) {
+    evidence *= add('signature', constants.idleConnections, 'connections that wait for the next request');
+    whyNot.push(
+      'These connections wait for the next request: they are as many as there are servers to talk to, unless a Transport is made for each request.',
+    );
+  } else if (known !== undefined && known.signature.scope === 'library') {
     const isLeak = known.signature.verdict === 'leak';
     const value = isLeak ? 1 + (constants.signatureLeak - 1) * known.weight : constants.signatureBenign;
     evidence *= add('signature', value, known.signature.title);
     if (isLeak) why.push(`It looks like a known leak: ${known.signature.title}.`);
     else whyNot.push(`They are known to follow load: ${known.signature.title}.`);
-  }
-  const twin = incoming ? null : twinOf(series, load, constants);
-  if (twin !== null) {
-    evidence *= add(
-      'twin',
-      waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck,
-      `${twin} for each accepted connection`,
-    );
-    whyNot.push(
-      `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
-    );
   }
   const follows = loadFactor(series, load, constants);
   if (follows !== null) {
@@ -195,6 +203,7 @@ function judge(
   return { evidence, size, factors, why, whyNot };
 }
 
+const snapshotsToTell = 6;
 /** What is left where the floor of a long series does not rise. */
 const floorStays = 0.3;
 
@@ -346,6 +355,25 @@ function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonl
   return { series };
 }
 
+/**
+ * A connection's readLoop is in select while a response is being read, and in IO wait between requests; its writeLoop is
+ * in select either way.
+ */
+function idleConnectionsGrow({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): boolean {
+  let idle = 0;
+  let busy = 0;
+  for (const [number, values] of counts) {
+    const { site, state } = groups[number];
+    if (!readLoop.test(site.function) && !readLoop.test(groups[number].key)) continue;
+    const grown = values[values.length - 1] - values[0];
+    if (state === 'IO wait') idle += grown;
+    else busy += grown;
+  }
+  return idle > busy;
+}
+
+const readLoop = /net\/http\.\(\*persistConn\)\.readLoop/;
+
 function summed(series: readonly (readonly number[])[]): number[] {
   return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
 }
@@ -355,6 +383,7 @@ function twinOf(series: readonly number[], { series: loads }: Load, { twinTolera
   const grown = Math.max(...series) - Math.min(...series);
   const allowed = Math.max(1.5, twinTolerance * grown);
   for (const load of loads) {
+    if (load === series) continue;
     for (let times = 1; times <= mostPerConnection; times++) {
       const matches = series.every(
         (value, place) => Math.abs(value - series[0] - times * (load[place] - load[0])) <= allowed,

@@ -3,7 +3,16 @@ import type { HeapEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import type { HeapPlaces } from './heap-places.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, correlation, gamma, type GrowthShape, growthShape, mean, normalCdf, sinceItBegan } from './statistics.js';
+import {
+  clip,
+  correlation,
+  gamma,
+  type GrowthShape,
+  growthShape,
+  mean,
+  normalCdf,
+  sinceItBegan,
+} from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
 import { bytesText, percent } from './words.js';
 
@@ -151,7 +160,7 @@ function judge(
   if (retained !== null) {
     evidence *= add(
       'retention',
-      0.3 + 0.7 * Math.min(1, retained.whole / enoughRetained),
+      0.5 + 0.5 * Math.min(1, retained.whole / enoughRetained),
       `${percent(retained.whole)} of what is allocated there stays`,
     );
     if (retained.whole >= 0.5) why.push(`Of what it allocates, ${percent(retained.whole)} stays in use.`);
@@ -187,7 +196,11 @@ function judge(
     evidence *= add('load', 1 - constants.heapInStep * inStep.step, `in step with ${inStep.name}`);
     whyNot.push(`It grows in step with ${inStep.name}.`);
   }
-  let size = add('grown', Math.log(1 + shape.grown / 2 ** 20), `${bytesText(shape.grown)} by the median slope`);
+  let size = add(
+    'grown',
+    Math.log(1 + shape.grown / 2 ** 20) ** constants.sizePower,
+    `${bytesText(shape.grown)} by the median slope`,
+  );
   size *= add(
     'share',
     constants.shareFloor + (1 - constants.shareFloor) * Math.sqrt(share),
@@ -245,7 +258,7 @@ function inStepWith(values: readonly number[], load: readonly number[]): number 
   const { first, grown } = ends(load);
   if (grown < Math.max(leastLoadGrown, leastLoadShare * first) || values.length < 4) return 0;
   const r = correlation(values, load);
-  return r <= 0 ? 0 : clip((r * r - 0.8) / 0.2, 0, 1);
+  return r <= 0 ? 0 : clip((r * r - 0.7) / 0.2, 0, 1);
 }
 
 const leastLoadGrown = 5;

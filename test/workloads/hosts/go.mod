@@ -1,0 +1,3 @@
+module example.com/tidemark-hosts
+
+go 1.25
