@@ -41,12 +41,22 @@ export async function startServer(environment = {}) {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
   };
+  const post = async (path, body) => {
+    const response = await fetch(url + path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  };
   const agent = new Agent({ keepAlive: true });
   return {
     url,
     key,
     data,
     get,
+    post,
     /** The answer's bytes, as they come: what a client makes of them is not the server's time. */
     fetchBytes: (path) => fetchBytes(agent, url + path, key),
     /** The running database, for figures that no API gives and for rows that no API could load in time. */

@@ -1,6 +1,15 @@
 // The windows that are ranked, and what the rankings are worth.
 import { foldsOf } from './folds.mjs';
-import { injected, lengths, preparedHost, preparedLeak, shares, variants } from './inject.mjs';
+import {
+  injected,
+  injectedHeap,
+  lengths,
+  preparedHeapLeak,
+  preparedHost,
+  preparedLeak,
+  shares,
+  variants,
+} from './inject.mjs';
 import { labelsThatGrow, outcomeOf } from './outcomes.mjs';
 import { between, mapKinds, ofKind, thinned } from './windows.mjs';
 
@@ -11,7 +20,7 @@ const partLengths = [2, 3, 4, 6, 9];
 
 /**
  * @typedef {object} Job one window
- * @property {'injected' | 'natural' | 'healthy' | 'fixed'} suite
+ * @property {'injected' | 'injectedHeap' | 'natural' | 'healthy' | 'fixed' | 'prefix'} suite
  * @property {() => object | null} evidence null: there is nothing to find in it
  */
 
@@ -27,38 +36,56 @@ export function injectedJobs(cases, folds, chosen = {}) {
   const leaks = cases
     .filter(({ truth, evidence }) => truth.suite === 'leak' && truth.labels.length > 0 && hasMembers(evidence))
     .map(preparedLeak);
-  const allHosts = cases
+  const hosts = cases
     .filter(({ truth, evidence }) => truth.suite === 'healthy' && hasGoroutines(evidence))
-    .map(preparedHost);
-  const jobs = [];
-  for (const [number, leak] of leaks.entries()) {
+    .map((one) => preparedHost(one));
+  return paired(leaks, hosts, folds, chosen.hostsPerProgram).flatMap(({ leak, host, facts }) =>
+    (chosen.shares ?? shares).flatMap((share) =>
+      (chosen.lengths ?? lengths).flatMap((length) =>
+        variants.map((variant) => ({
+          ...facts,
+          ...{ suite: 'injected', share, length, variant },
+          evidence: () => injected(leak, host, share, length, variant),
+        })),
+      ),
+    ),
+  );
+}
+
+/** The same with leaks of memory, as large as they were recorded. @returns {Job[]} */
+export function injectedHeapJobs(cases, folds, chosen = {}) {
+  const leaks = cases
+    .filter(({ truth }) => truth.suite === 'leak' && truth.labels.length === 0 && truth.heapLabels.length > 0)
+    .map(preparedHeapLeak);
+  const hosts = cases
+    .filter(({ truth, evidence }) => truth.suite === 'healthy' && hasHeap(evidence))
+    .map((one) => preparedHost(one, 'heap'));
+  return paired(leaks, hosts, folds, chosen.hostsPerProgram).flatMap(({ leak, host, facts }) =>
+    (chosen.lengths ?? lengths).flatMap((length) =>
+      variants.map((variant) => ({
+        ...facts,
+        ...{ suite: 'injectedHeap', length, variant },
+        evidence: () => injectedHeap(leak, host, length, variant),
+      })),
+    ),
+  );
+}
+
+function paired(leaks, hosts, folds, hostsPerProgram = Infinity) {
+  return leaks.flatMap((leak, number) => {
     const fold = folds.get(leak.truth);
-    const hosts = allHosts.filter((host) => folds.get(host.truth) === fold);
-    const perProgram = Math.min(chosen.hostsPerProgram ?? Infinity, hosts.length);
-    for (let turn = 0; turn < perProgram; turn++) {
-      const host = hosts[(number + Math.floor((turn * hosts.length) / perProgram)) % hosts.length];
-      for (const share of chosen.shares ?? shares) {
-        for (const length of chosen.lengths ?? lengths) {
-          for (const variant of variants) {
-            jobs.push({
-              suite: 'injected',
-              fold,
-              truth: leak.truth,
-              program: leak.truth.name,
-              project: leak.truth.project,
-              host: host.truth.name,
-              hostProject: host.truth.project,
-              share,
-              length,
-              variant,
-              evidence: () => injected(leak, host, share, length, variant),
-            });
-          }
-        }
-      }
-    }
-  }
-  return jobs;
+    const near = hosts.filter((host) => folds.get(host.truth) === fold);
+    const count = Math.min(hostsPerProgram, near.length);
+    return Array.from({ length: count }, (_, turn) => {
+      const host = near[(number + Math.floor((turn * near.length) / count)) % near.length];
+      const { truth } = leak;
+      const facts = {
+        ...{ truth, fold, program: truth.name, project: truth.project },
+        ...{ host: host.truth.name, hostProject: host.truth.project },
+      };
+      return { leak, host, facts };
+    });
+  });
 }
 
 /** Recorded services that leak, as they are. @returns {Job[]} */
@@ -118,6 +145,7 @@ export function jobsOf(cases, chosen) {
   const folds = foldsOf(cases);
   return [
     ...injectedJobs(cases, folds, chosen),
+    ...injectedHeapJobs(cases, folds, chosen),
     ...naturalJobs(cases, folds),
     ...healthyJobs(cases, folds),
     ...prefixJobs(cases, folds),
@@ -129,8 +157,19 @@ function named(suite, truth, folds) {
   return { suite, truth, fold: folds.get(truth), program: name, project, host: name, hostProject: project };
 }
 
+/** Of a service with fewer goroutines a share is no number. */
+const leastHostGoroutines = 20;
+
 function hasGoroutines(evidence) {
-  return evidence.instances.every((one) => ofKind(one, 'goroutine').length > 1);
+  return evidence.instances.every((one) => {
+    const snapshots = ofKind(one, 'goroutine');
+    const last = snapshots.at(-1)?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+    return snapshots.length > 1 && last >= leastHostGoroutines;
+  });
+}
+
+function hasHeap(evidence) {
+  return evidence.instances.every((one) => ofKind(one, 'heap').length > 1);
 }
 
 function hasMembers(evidence) {
@@ -151,7 +190,7 @@ export function evaluate(job, rankers) {
   if (evidence === null) return [];
   const { truth } = job;
   const grown = labelsThatGrow(evidence, truth);
-  const toFind = job.suite === 'injected' || job.suite === 'natural' || job.suite === 'prefix';
+  const toFind = job.suite !== 'healthy' && job.suite !== 'fixed';
   if (toFind && grown.size === 0 && truth.heapLabels.length === 0) return [];
   return rankers.map(({ name, rank }) => ({
     ranker: name,
@@ -165,7 +204,8 @@ export function evaluate(job, rankers) {
     length: job.length,
     variant: job.variant,
     findsGoroutines: grown.size > 0,
-    findsHeap: truth.heapLabels.length > 0,
+    // The memory that leaked goroutines hold is told with them, and is no suspect of its own.
+    findsHeap: truth.heapLabels.length > 0 && truth.labels.length === 0,
     ...outcomeOf(rank(evidence, job), truth, grown),
   }));
 }

@@ -25,7 +25,13 @@ export function figuresOf(rows, cases) {
     add(`goroutine recall@5, K=${length}`, some, (row) => row.goroutine.recall5);
     add(`goroutine found ≥ probable, K=${length}`, some, (row) => Number(row.goroutine.probable));
   }
+  const injectedHeap = rows.filter((row) => row.suite === 'injectedHeap');
+  for (const [length, some] of [...grouped(injectedHeap, (row) => row.length)].sort(byLength)) {
+    add(`heap P@1, injected, K=${length}`, some, (row) => Number(row.heap.rank === 1));
+    add(`heap found ≥ probable, injected, K=${length}`, some, (row) => Number(row.heapStack.probable));
+  }
   const natural = rows.filter((row) => row.suite === 'natural' && row.length === 'all');
+  add('first of all suspects, as recorded', natural, (row) => Number(row.overallRank === 1));
   const goroutines = natural.filter((row) => row.findsGoroutines);
   add('goroutine P@1, as recorded', goroutines, (row) => Number(row.goroutine.rank === 1));
   add('goroutine found ≥ probable, as recorded', goroutines, (row) => Number(row.goroutine.probable));
@@ -65,7 +71,7 @@ export function twinsOf(rows, cases) {
     if (buggy === undefined || fixed === undefined) return [];
     const flagged = buggy.goroutine.probable || buggy.heapStack.probable;
     const told = flagged && !fixed.goroutine.probable && !fixed.heapStack.probable;
-    return [{ program: truth.twin, host: truth.twin, flagged, told, silent: told && fixed.alarms === 0 }];
+    return [{ project: truth.project, flagged, told, silent: told && fixed.alarms === 0 }];
   });
 }
 
@@ -77,7 +83,7 @@ export const subsets = {
     keep: (job) =>
       job.suite === 'injected'
         ? job.length !== 2 && job.share !== 1
-        : job.length === 'all' || (job.suite === 'healthy' && job.length === 6),
+        : job.length === 'all' || (job.suite !== 'prefix' && job.suite !== 'natural' && job.length === 6),
   },
   /** Some seconds. */
   spec: {
@@ -85,7 +91,7 @@ export const subsets = {
     keep: (job) =>
       job.suite === 'injected'
         ? job.length === 6 && job.share === 0.2 && job.variant === 'running'
-        : job.suite !== 'prefix' && job.length === 'all',
+        : job.length === 'all' || (job.suite === 'injectedHeap' && job.length === 6 && job.variant === 'running'),
   },
 };
 

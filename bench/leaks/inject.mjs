@@ -23,9 +23,7 @@ export const variants = ['young', 'running'];
  * nothing but its leak all is injected; of a service that does other things as well only what is labelled.
  */
 export function preparedLeak({ truth, evidence }) {
-  const instance = [...evidence.instances].sort(
-    (a, b) => ofKind(b, 'goroutine').length - ofKind(a, 'goroutine').length || (a.name < b.name ? -1 : 1),
-  )[0];
+  const instance = longest(evidence, 'goroutine');
   const all = longestLifetime(ofKind(instance, 'goroutine'));
   const snapshots = spread(all.length, leakSnapshots).map((i) => all[i]);
   const labels = truth.labels.map((label) => new RegExp(label));
@@ -57,14 +55,20 @@ export function preparedLeak({ truth, evidence }) {
   return { truth, stacks: evidence.stacks, snapshots: rows };
 }
 
+/** The instance with the most snapshots. */
+function longest(evidence, kind) {
+  const length = (instance) => ofKind(instance, kind).length;
+  return [...evidence.instances].sort((a, b) => length(b) - length(a) || (a.name < b.name ? -1 : 1))[0];
+}
+
 /** The goroutine that writes the profile: a service that is asked for one has its own. */
 function isObserver({ state, frames }) {
   return state === 'running' && frames.some((frame) => frame.function.startsWith('runtime/pprof.'));
 }
 
-export function preparedHost({ truth, evidence }) {
+export function preparedHost({ truth, evidence }, kind = 'goroutine') {
   const instances = evidence.instances.map((instance) => {
-    const all = longestLifetime(ofKind(instance, 'goroutine'));
+    const all = longestLifetime(ofKind(instance, kind));
     const snapshots = spread(all.length, hostSnapshots).map((i) => all[i]);
     return { name: instance.name, snapshots };
   });
@@ -72,13 +76,14 @@ export function preparedHost({ truth, evidence }) {
 }
 
 /**
- * One service with a leak, or null where the leak as scaled does not grow in the window.
+ * One service with a leak, or null where the leak does not grow in the window, or a recording is shorter than it.
  *
  * The leak ends with `share` times the goroutines of the host, and grows by at least one per snapshot: with less there is
  * nothing to find in a host of a few goroutines.
  */
 export function injected(leak, host, share, length, variant) {
-  const cut = (list) => (variant === 'young' ? list.slice(0, length) : list.slice(-length));
+  if (!lasts(leak, host, length)) return null;
+  const cut = cutting(length, variant);
   const window = cut(leak.snapshots);
   const first = totalOf(window[0]);
   const last = totalOf(window.at(-1));
@@ -92,6 +97,14 @@ export function injected(leak, host, share, length, variant) {
     return { name, memory: [], snapshots: merge(hostWindow, window, scale, offset) };
   });
   return { stacks: [...host.stacks, ...leak.stacks], instances };
+}
+
+function lasts(leak, host, length) {
+  return [leak, ...host.instances].every(({ snapshots }) => snapshots.length >= length);
+}
+
+function cutting(length, variant) {
+  return (list) => (variant === 'young' ? list.slice(0, length) : list.slice(-length));
 }
 
 function totalOf(rows) {
@@ -148,4 +161,52 @@ function mergedMembers({ start, ids, waitMinutes }, added, room) {
     ids: Float64Array.from([...Array.from(ids, (id) => id * room), ...all.map(({ id }) => id)]),
     waitMinutes: Int32Array.from([...waitMinutes, ...all.map(({ wait }) => wait)]),
   };
+}
+
+/** A program that leaks memory: its labelled allocations. */
+export function preparedHeapLeak({ truth, evidence }) {
+  const instance = longest(evidence, 'heap');
+  const labels = truth.heapLabels.map((label) => new RegExp(label));
+  const isLabelled = evidence.stacks.map(({ frames }) =>
+    frames.some((frame) => labels.some((label) => label.test(frame.function))),
+  );
+  const all = longestLifetime(ofKind(instance, 'heap'));
+  const snapshots = spread(all.length, leakSnapshots).map((i) => rowsOf(all[i], (stack) => isLabelled[stack]));
+  return { truth, stacks: evidence.stacks, snapshots };
+}
+
+const heapColumns = ['inuseObjects', 'inuseBytes', 'allocObjects', 'allocBytes'];
+
+function rowsOf(snapshot, keep) {
+  const rows = Array.from(snapshot.stacks, (_, row) => row).filter((row) => keep(snapshot.stacks[row]));
+  return {
+    stacks: rows.map((row) => snapshot.stacks[row]),
+    ...Object.fromEntries(heapColumns.map((column) => [column, rows.map((row) => snapshot[column][row])])),
+  };
+}
+
+/**
+ * One service with a leak of memory, or null as above. The leak is as large as it was recorded: what the profiler's
+ * sampling does to a smaller one could only be made up.
+ */
+export function injectedHeap(leak, host, length, variant) {
+  if (!lasts(leak, host, length)) return null;
+  const cut = cutting(length, variant);
+  const window = cut(leak.snapshots);
+  const bytes = ({ inuseBytes }) => inuseBytes.reduce((sum, one) => sum + one, 0);
+  if (bytes(window.at(-1)) <= bytes(window[0])) return null;
+
+  const offset = host.stacks.length;
+  const instances = host.instances.map(({ name, snapshots }) => ({
+    name,
+    memory: [],
+    snapshots: cut(snapshots).map((snapshot, k) => ({
+      ...snapshot,
+      stacks: Int32Array.from([...snapshot.stacks, ...window[k].stacks.map((stack) => stack + offset)]),
+      ...Object.fromEntries(
+        heapColumns.map((column) => [column, Float64Array.from([...snapshot[column], ...window[k][column]])]),
+      ),
+    })),
+  }));
+  return { stacks: [...host.stacks, ...leak.stacks], instances };
 }

@@ -103,8 +103,11 @@ function portable({ stacks, instances }) {
   return { stacks: stacks.map((stack) => ({ ...stack, frames: stack.frames.map(withoutMachine) })), instances };
 }
 
+/** Where modules, Go itself and the programs of test/workloads lie. */
+const builtIn = /^\/.*\/(pkg\/mod|go[^/]*\/src|test\/workloads)\//;
+
 function withoutMachine({ function: name, file, line }) {
-  return { function: name, file: file.replace(/^.*\/pkg\/mod\//, '').replace(/^.*\/go[^/]*\/src\//, ''), line };
+  return { function: name, file: file.replace(builtIn, ''), line };
 }
 
 const [out, ...folders] = process.argv.slice(2);

@@ -5,6 +5,7 @@
 // --hosts      services that each leak is put into; default 6
 // --quick      some of the windows, in about two minutes; fails where a figure is below its floor (floor.json)
 // --set-floor  with --quick: the figures of today become the floors, those of the spec as well
+// --api        some recordings through a whole server instead, against the ranking alone; fails where they differ
 // --markdown   the tables of bench/README.md instead
 // --tune       chooses the constants anew, with everything in view and with each group of projects left out, and judges
 //              both: minutes to hours
@@ -12,6 +13,7 @@
 // --failures   what the ranking gets wrong, so many of each kind
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { compareWithService } from './api.mjs';
 import { drops, figuresOf, floorsOf } from './figures.mjs';
 import { chosenJobs, ownFiles } from './jobs.mjs';
 import { described } from './outcomes.mjs';
@@ -20,6 +22,7 @@ import { baselineNames, leftOut, own, rankerOf, tuned } from './rankers.mjs';
 import {
   detectionTable,
   falseAlarmTable,
+  injectedHeapTable,
   injectedTable,
   naturalTable,
   Report,
@@ -37,6 +40,7 @@ const { values: options } = parseArgs({
     hosts: { type: 'string', default: '6' },
     quick: { type: 'boolean', default: false },
     'set-floor': { type: 'boolean', default: false },
+    api: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     tune: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
@@ -52,6 +56,10 @@ const chosen = {
 if (chosen.files.length === 0)
   throw new Error('no cases: there is none in bench/leaks/recordings, and --cases FILE names none');
 const { cases, jobs } = chosenJobs(chosen);
+if (options.api) {
+  const different = await compareWithService(cases, (text) => console.log(text));
+  process.exit(different === 0 ? 0 : 1);
+}
 const started = process.cpuUsage();
 const pool = new Pool(chosen, Number(options.threads));
 
@@ -73,6 +81,7 @@ if (options.markdown) {
   summaryTable(report, rows, names);
 } else {
   injectedTable(report, rows, names);
+  injectedHeapTable(report, rows, names);
   naturalTable(report, rows, names);
   falseAlarmTable(report, rows, names);
   twinTable(report, rows, cases, names);
@@ -114,7 +123,7 @@ function printFailures(ofRanker, rank, most) {
     .filter((row) => row.goroutine.rank !== 1)
     .sort((a, b) => (b.goroutine.rank || 1e6) - (a.goroutine.rank || 1e6));
   const missedHeap = ofRanker
-    .filter((row) => row.suite === 'natural' && row.findsHeap && row.heap.rank !== 1)
+    .filter((row) => (row.suite === 'injectedHeap' || row.suite === 'natural') && row.findsHeap && row.heap.rank !== 1)
     .sort((a, b) => (b.heap.rank || 1e6) - (a.heap.rank || 1e6));
   const alarms = ofRanker.filter((row) => (row.suite === 'healthy' || row.suite === 'fixed') && row.alarms > 0);
   for (const [title, list, kind] of [

@@ -44,23 +44,28 @@ export function mapKinds(evidence, choose) {
   };
 }
 
-/** The longest series of an instance without a restart: the same process start, and highest ids that never fall. */
+/**
+ * The longest series of an instance without a restart: one build, one process start, and neither the highest goroutine id
+ * nor what was ever allocated goes down.
+ */
 export function longestLifetime(snapshots) {
   let best = [];
   let current = [];
-  let highest = -1;
   for (const one of snapshots) {
-    const top = one.members === null ? -1 : one.members.ids.reduce((max, id) => Math.max(max, id), 0);
     const before = current.at(-1);
     const restarted =
       before !== undefined &&
       (before.processStartMillis !== one.processStartMillis ||
         before.build !== one.build ||
-        (top >= 0 && top < highest));
-    if (restarted) current = [];
-    current = [...current, one];
-    highest = top;
+        progressOf(one) < progressOf(before));
+    current = restarted ? [one] : [...current, one];
     if (current.length > best.length) best = current;
   }
   return best;
+}
+
+/** What only ever rises in a process; 0 where the snapshot shows nothing of the kind. */
+function progressOf(snapshot) {
+  if (snapshot.kind === 'heap') return snapshot.allocBytes.reduce((sum, bytes) => sum + bytes, 0);
+  return snapshot.members === null ? 0 : snapshot.members.ids.reduce((max, id) => Math.max(max, id), 0);
 }

@@ -48,7 +48,8 @@ const quarterMillis = 900_000;
  * The time of each snapshot. Those of one instance that were taken together, by their names, share what they know. Of the
  * following the first counts that there is:
  *
- * 1. The artefact's own clock; what was taken together has the earliest of them.
+ * 1. The artefact's own clock; what was taken together has the earliest of them. A clock that says the same at three and
+ *    more moments, and nothing else, is none.
  * 2. The time in the name, if no two moments have the same. A name may be in any zone: where some are of artefacts that
  *    have a clock, the others are as far from theirs, in quarters of an hour. If their distances differ by more than one
  *    of these, the names mean something else.
@@ -65,16 +66,19 @@ const quarterMillis = 900_000;
  * The order of the clues makes no difference.
  */
 export function snapshotTimes(clues: readonly TimeClues[]): SnapshotTime[] {
-  const instances = [...grouped(clues, ({ instance }) => instance).values()].map(stepsOf);
+  const instances = [...grouped(clues, ({ instance }) => instance).values()].map((own) => stepsOf(own));
   for (const steps of instances) {
+    if (isStuck(steps)) for (const step of steps) step.ownMillis = null;
     for (const step of steps) {
       if (step.ownMillis !== null) step.time = { atMillis: step.ownMillis, from: 'companion' };
     }
     timesByName(steps);
   }
-  const distances = clues.flatMap(({ later, ownMillis, modifiedMillis }) =>
-    later > 0 || ownMillis === null ? [] : [Math.abs(modifiedMillis - ownMillis)],
-  );
+  const distances = instances
+    .flat()
+    .flatMap(({ later, ownMillis, modifiedMillis }) =>
+      later > 0 || ownMillis === null ? [] : [Math.abs(modifiedMillis - ownMillis)],
+    );
   const seemWritten = distances.length === 0 || median(distances) <= soonMillis;
   if (seemWritten) for (const steps of instances) timesByFile(steps);
   const known = instances.flat().flatMap(({ time }) => (time === null ? [] : [time.atMillis]));
@@ -82,10 +86,10 @@ export function snapshotTimes(clues: readonly TimeClues[]): SnapshotTime[] {
   const times = new Map<TimeClues, SnapshotTime>();
   for (const steps of instances) {
     timesByOrder(steps, end);
-    for (const { snapshots, time } of steps) {
+    for (const { snapshots, ownMillis, time } of steps) {
       for (const snapshot of snapshots) {
-        const { ownMillis } = snapshot;
-        times.set(snapshot, ownMillis === null ? time! : { atMillis: ownMillis, from: 'artefact' });
+        const hasClock = ownMillis !== null && snapshot.ownMillis !== null;
+        times.set(snapshot, hasClock ? { atMillis: snapshot.ownMillis, from: 'artefact' } : time!);
       }
     }
   }
@@ -97,7 +101,8 @@ interface Step {
   readonly snapshots: readonly TimeClues[];
   readonly moment: string;
   readonly later: number;
-  readonly ownMillis: number | null;
+  /** Null also where clocks are not to be trusted. */
+  ownMillis: number | null;
   readonly namedMillis: number | null;
   readonly modifiedMillis: number;
   time: SnapshotTime | null;
@@ -126,6 +131,11 @@ function stepsOf(clues: readonly TimeClues[]): Step[] {
   );
 }
 
+function isStuck(steps: readonly Step[]): boolean {
+  const clocks = steps.flatMap(({ ownMillis }) => ownMillis ?? []);
+  return clocks.length >= 3 && new Set(clocks).size === 1;
+}
+
 /** 2 before 10. */
 const byName = new Intl.Collator('en', { numeric: true });
 
@@ -141,11 +151,9 @@ function open(steps: readonly Step[]): Step[] {
 function timesByName(steps: readonly Step[]): void {
   const named = open(steps).filter(({ namedMillis }) => namedMillis !== null);
   if (new Set(named.map(({ namedMillis }) => namedMillis)).size < named.length) return;
-  const distances = steps
-    .flatMap(({ snapshots }) => snapshots)
-    .flatMap(({ later, ownMillis, namedMillis }) =>
-      later > 0 || ownMillis === null || namedMillis === null ? [] : [ownMillis - namedMillis],
-    );
+  const distances = steps.flatMap(({ later, ownMillis, namedMillis }) =>
+    later > 0 || ownMillis === null || namedMillis === null ? [] : [ownMillis - namedMillis],
+  );
   if (distances.length > 0 && maxOf(distances) - minOf(distances) > quarterMillis) return;
   const zoneMillis = distances.length === 0 ? 0 : Math.round(median(distances) / quarterMillis) * quarterMillis;
   for (const step of named) step.time = { atMillis: step.namedMillis! + zoneMillis, from: 'name' };

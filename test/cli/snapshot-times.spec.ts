@@ -42,6 +42,12 @@ describe('the time of a snapshot', () => {
     ]);
   });
 
+  it('is not from a clock that stands still', () => {
+    const stuck = ['1', '2', '3'].map((moment) => clues(moment, { ownMillis: noon }));
+    expect(times([...stuck, clues('3')]).map(([, from]) => from)).toEqual(['order', 'order', 'order', 'order']);
+    expect(times(stuck.slice(1)).map(([, from]) => from)).toEqual(['artefact', 'artefact']);
+  });
+
   it('is not that of another instance', () => {
     const all = [clocked('0', 3, 1440), clues('0', { instance: 'pod-2' })];
     expect(times(all)[1]).toEqual([3, 'order']);

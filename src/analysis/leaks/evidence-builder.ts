@@ -39,7 +39,7 @@ const defaultSampleBytes = 512 * 1024;
  */
 export class EvidenceBuilder {
   readonly #stacks = new StackInterner();
-  readonly #trees = new Map<StackTree, TreeStacks[]>();
+  readonly #trees = new WeakMap<StackTree, TreeStacks[]>();
   readonly #instances = new Map<string, { snapshots: StackEvidence[]; memory: MemoryEvidence[] }>();
 
   /**

@@ -20,14 +20,21 @@ export interface GrowthInProcess {
   readonly whyNot: readonly string[];
 }
 
+export interface JudgedProcess {
+  readonly process: ProcessEvidence;
+  readonly lastAtMillis: number;
+}
+
 /** What one place does over all instances and processes of a service. */
 export interface FleetGrowth<G extends GrowthInProcess = GrowthInProcess> {
   /** The one to show: of the largest score among the processes that are judged. */
   readonly leading: G;
   /** Of the processes that each instance runs now, those in which it grows. */
   readonly current: readonly G[];
-  /** All of them, the earlier processes too. */
+  /** All of them, the earlier processes too, in the order of time within each instance. */
   readonly all: readonly G[];
+  /** Processes with enough snapshots to tell whether it grows in them. */
+  readonly judged: readonly JudgedProcess[];
   readonly evidence: number;
   readonly size: number;
   /** Instances that were judged, and those in which it grows. */
@@ -50,7 +57,7 @@ export class Fleet {
   /** @param judged in the order of time within each instance */
   constructor(
     judged: readonly ProcessEvidence[],
-    private readonly snapshotsOf: (process: ProcessEvidence) => number,
+    private readonly snapshotsOf: (process: ProcessEvidence) => readonly { readonly atMillis: number }[],
   ) {
     for (const process of judged) {
       const known = this.byInstance.get(process.instance);
@@ -62,21 +69,26 @@ export class Fleet {
   /** The process that tells how an instance does now: the last one that has enough snapshots. */
   private current(processes: readonly ProcessEvidence[]): ProcessEvidence {
     return (
-      processes.findLast((process) => this.snapshotsOf(process) >= leastOfCurrent) ?? processes[processes.length - 1]
+      processes.findLast((process) => this.snapshotsOf(process).length >= leastOfCurrent) ??
+      processes[processes.length - 1]
     );
+  }
+
+  private tells(process: ProcessEvidence): boolean {
+    return this.snapshotsOf(process).length >= leastOfLifetime;
   }
 
   /** @param grown not empty */
   combine<G extends GrowthInProcess>(grown: readonly G[]): FleetGrowth<G> {
     const of = new Map(grown.map((growth) => [growth.process, growth]));
     const current: G[] = [];
-    let lifetimes = 0;
     for (const processes of this.byInstance.values()) {
       const now = of.get(this.current(processes));
       if (now !== undefined) current.push(now);
-      lifetimes += processes.filter((process) => this.snapshotsOf(process) >= leastOfLifetime).length;
     }
-    const grownLifetimes = grown.filter(({ process }) => this.snapshotsOf(process) >= leastOfLifetime).length;
+    const told = [...this.byInstance.values()].flat().filter((process) => this.tells(process));
+    const lifetimes = told.length;
+    const grownLifetimes = grown.filter(({ process }) => this.tells(process)).length;
     // What is over in every instance is told of by its last process, at the price of an earlier one.
     const judged = current.length > 0 ? current : grown;
     const ordered = judged.toSorted((a, b) => b.evidence * b.size - a.evidence * a.size);
@@ -86,6 +98,7 @@ export class Fleet {
       leading: ordered[0],
       current,
       all: grown,
+      judged: told.map((process) => ({ process, lastAtMillis: this.snapshotsOf(process).at(-1)!.atMillis })),
       evidence: median(upper.map(({ evidence }) => evidence)) * (current.length > 0 ? 1 : overNow),
       size: median(upper.map(({ size }) => size)),
       instances,

@@ -155,8 +155,17 @@ function judge(
   const z = grown / Math.sqrt(1 + turnover * (series[0] + series[n - 1]));
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
-  const incoming = isIncoming(group);
-  if (incoming) {
+  const isConnection = isIncoming(group) && group.state === 'IO wait';
+  const twin = isConnection ? 1 : twinOf(series, load, constants);
+  if (twin !== null) {
+    const value = waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck;
+    evidence *= add('twin', value, `${twin} for each accepted connection`);
+    whyNot.push(
+      isConnection
+        ? 'These are the connections that others have opened: they are as many as there are clients.'
+        : `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
+    );
+  } else if (isIncoming(group)) {
     evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
@@ -172,17 +181,6 @@ function judge(
     evidence *= add('signature', value, known.signature.title);
     if (isLeak) why.push(`It looks like a known leak: ${known.signature.title}.`);
     else whyNot.push(`They are known to follow load: ${known.signature.title}.`);
-  }
-  const twin = incoming ? null : twinOf(series, load, constants);
-  if (twin !== null) {
-    evidence *= add(
-      'twin',
-      waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck,
-      `${twin} for each accepted connection`,
-    );
-    whyNot.push(
-      `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
-    );
   }
   const follows = loadFactor(series, load, constants);
   if (follows !== null) {
@@ -385,6 +383,7 @@ function twinOf(series: readonly number[], { series: loads }: Load, { twinTolera
   const grown = Math.max(...series) - Math.min(...series);
   const allowed = Math.max(1.5, twinTolerance * grown);
   for (const load of loads) {
+    if (load === series) continue;
     for (let times = 1; times <= mostPerConnection; times++) {
       const matches = series.every(
         (value, place) => Math.abs(value - series[0] - times * (load[place] - load[0])) <= allowed,

@@ -28,7 +28,7 @@ export function goroutineSuspects(
   constants: RankConstants,
 ): GoroutineSuspect[] {
   const judged = processes.filter(({ goroutines }) => goroutines.length >= 2);
-  const fleet = new Fleet(judged, ({ goroutines }) => goroutines.length);
+  const fleet = new Fleet(judged, ({ goroutines }) => goroutines);
   const grown = new Map<number, GrowthInProcess[]>();
   for (const process of judged) {
     for (const [group, growth] of growthOfGroups(evidence, process, groups, constants)) {

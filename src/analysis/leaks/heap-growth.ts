@@ -160,7 +160,7 @@ function judge(
   if (retained !== null) {
     evidence *= add(
       'retention',
-      0.3 + 0.7 * Math.min(1, retained.whole / enoughRetained),
+      0.5 + 0.5 * Math.min(1, retained.whole / enoughRetained),
       `${percent(retained.whole)} of what is allocated there stays`,
     );
     if (retained.whole >= 0.5) why.push(`Of what it allocates, ${percent(retained.whole)} stays in use.`);
@@ -258,7 +258,7 @@ function inStepWith(values: readonly number[], load: readonly number[]): number 
   const { first, grown } = ends(load);
   if (grown < Math.max(leastLoadGrown, leastLoadShare * first) || values.length < 4) return 0;
   const r = correlation(values, load);
-  return r <= 0 ? 0 : clip((r * r - 0.8) / 0.2, 0, 1);
+  return r <= 0 ? 0 : clip((r * r - 0.7) / 0.2, 0, 1);
 }
 
 const leastLoadGrown = 5;

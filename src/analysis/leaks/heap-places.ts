@@ -9,6 +9,8 @@ export interface HeapPlace {
   readonly stacks: readonly number[];
   /** All of it is allocated by the runtime for itself: stacks and descriptors of goroutines and threads. */
   readonly isRuntime: boolean;
+  /** No function of the application or of a dependency is in its stacks: there is nothing to open in the editor. */
+  readonly isGoOwn: boolean;
 }
 
 export interface HeapPlaces {
@@ -31,7 +33,7 @@ export function heapPlaces({ stacks }: Pick<LeakEvidence, 'stacks'>, code: CodeM
     let number = numbers.get(pivot.function);
     if (number === undefined) {
       const isRuntime = own === null && code.originOf(pivot) === 'runtime';
-      numbers.set(pivot.function, (number = places.push({ pivot, stacks: [], isRuntime }) - 1));
+      numbers.set(pivot.function, (number = places.push({ pivot, stacks: [], isRuntime, isGoOwn: own === null }) - 1));
     }
     places[number].stacks.push(index);
     return number;

@@ -23,7 +23,7 @@ export function heapSuspects(
   constants: RankConstants,
 ): HeapSuspect[] {
   const judged = processes.filter(({ heaps }) => heaps.length >= 2);
-  const fleet = new Fleet(judged, ({ heaps }) => heaps.length);
+  const fleet = new Fleet(judged, ({ heaps }) => heaps);
   const grown = new Map<number, HeapGrowth[]>();
   for (const process of judged) {
     for (const [place, growth] of growthOfPlaces(process, places, constants)) {
@@ -38,7 +38,7 @@ export function heapSuspects(
     return {
       place,
       fleet: ofFleet,
-      tier: tierOf(ofFleet, constants),
+      tier: place.isGoOwn ? 'watch' : tierOf(ofFleet, constants),
       score: fleetScore(ofFleet, ofFleet.evidence),
       stack: stackOf(evidence, place, ofFleet.leading.process.heaps.at(-1)),
     };
@@ -46,7 +46,7 @@ export function heapSuspects(
 }
 
 /** With fewer snapshots a level that is being reached looks like a leak. */
-const leastSnapshots = 4;
+const leastSnapshots = 6;
 const leastZ = 2.5;
 
 function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): SuspectTier {
