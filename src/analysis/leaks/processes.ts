@@ -7,7 +7,7 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
-import { median } from './statistics.js';
+import { mean } from './statistics.js';
 
 /**
  * What is known of one process of one build, each kind in the order of time. Growth is judged within a process only:
@@ -24,11 +24,16 @@ export interface ProcessEvidence {
 }
 
 /** Processes by instance and time. */
-export function processesOf({ instances }: LeakEvidence): ProcessEvidence[] {
-  return instances.toSorted((a, b) => compare(a.name, b.name)).flatMap(processesOfInstance);
+export function processesOf({ instances, stacks }: LeakEvidence): ProcessEvidence[] {
+  return instances
+    .toSorted((a, b) => compare(a.name, b.name))
+    .flatMap((instance) => processesOfInstance(instance, stacks));
 }
 
-function processesOfInstance({ name, snapshots, memory }: InstanceEvidence): ProcessEvidence[] {
+function processesOfInstance(
+  { name, snapshots, memory }: InstanceEvidence,
+  stacks: LeakEvidence['stacks'],
+): ProcessEvidence[] {
   const ordered = snapshots
     .filter((snapshot) => snapshot.kind === 'goroutineleak' || !isEmpty(snapshot))
     .sort((a, b) => a.atMillis - b.atMillis || compare(a.id, b.id));
@@ -42,7 +47,7 @@ function processesOfInstance({ name, snapshots, memory }: InstanceEvidence): Pro
     return {
       instance: name,
       build: life.findLast(({ build }) => build !== '')?.build ?? '',
-      goroutines: settled(goroutines),
+      goroutines: settled(ofOneSource(goroutines, stacks)),
       heaps: settled(life.filter((snapshot): snapshot is HeapEvidence => snapshot.kind === 'heap')),
       proofs: life.filter(isProof),
       memory: memory
@@ -97,6 +102,22 @@ function byBuild(life: readonly StackEvidence[]): StackEvidence[][] {
   return parts;
 }
 
+/**
+ * Dumps and profiles of one process spell some states differently, and only dumps tell creators and ids. Where there are
+ * both, those count of which there are more, dumps first.
+ */
+function ofOneSource(
+  snapshots: readonly GoroutineEvidence[],
+  stacks: LeakEvidence['stacks'],
+): readonly GoroutineEvidence[] {
+  const isDump = ({ stacks: rows }: GoroutineEvidence): boolean =>
+    rows.some((stack) => stacks[stack].createdBy !== null);
+  const dumps = snapshots.filter(isDump);
+  const profiles = snapshots.length - dumps.length;
+  if (dumps.length >= profiles) return dumps;
+  return snapshots.filter((snapshot) => !isDump(snapshot));
+}
+
 /** Snapshots closer together than this share of the usual gap are one moment, of which the last one counts. */
 const sameMomentShare = 0.05;
 const leastAfterWarmup = 3;
@@ -106,7 +127,8 @@ const warmupShare = 0.05;
 /** Without what was taken twice and, where enough remains, without the time in which the process warmed up. */
 function settled<S extends GoroutineEvidence | HeapEvidence>(ordered: readonly S[]): S[] {
   const gaps = ordered.slice(1).map(({ atMillis }, i) => atMillis - ordered[i].atMillis);
-  const usual = gaps.length === 0 ? 0 : median(gaps);
+  // Not the median: of pairs of a dump and a profile half of the gaps are none.
+  const usual = gaps.length === 0 ? 0 : mean(gaps);
   const moments: S[] = [];
   for (const snapshot of ordered) {
     const before = moments.at(-1);
