@@ -131,7 +131,7 @@ export interface GrowthShape {
   /** What it grew by in the window at that slope. */
   readonly grown: number;
   readonly tau: number;
-  /** The slope of the second half against the whole, from 0 (it stands still by now) to 1. 1 for fewer than 4 points. */
+  /** The slope of the second half against the whole, from 0 (it stands still by now) to 1 (three fifths and more). 1 for fewer than 4 points. */
   readonly goesOn: number;
   /** The deepest fall against the whole range, from 0 (it never fell) to 1. */
   readonly drawdown: number;
@@ -156,11 +156,14 @@ export function growthShape(atMillis: readonly number[], values: readonly number
   };
 }
 
+/** Growth is never quite even: with this share of the whole slope the later half goes on as before. */
+const enoughGoesOn = 0.6;
+
 function goesOn(hours: readonly number[], values: readonly number[], perHour: number): number {
   if (values.length < 4 || perHour <= 0) return 1;
   const from = (values.length - 1) >> 1;
   const late = theilSenSlope(hours.slice(from), values.slice(from)) ?? 0;
-  return clip(late / perHour, 0, 1);
+  return clip(late / perHour / enoughGoesOn, 0, 1);
 }
 
 function drawdown(values: readonly number[]): number {
@@ -193,4 +196,4 @@ export function sinceItBegan(atMillis: number[], values: number[]): [number[], n
   return values.length - start < leastSinceItBegan ? [atMillis, values] : [atMillis.slice(start), values.slice(start)];
 }
 
-const leastSinceItBegan = 5;
+const leastSinceItBegan = 4;
