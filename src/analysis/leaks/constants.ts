@@ -83,7 +83,7 @@ export const defaultConstants: RankConstants = {
   twinTolerance: 0.06,
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
-  fewSnapshots: 0.05,
+  fewSnapshots: 0.08,
   sizePower: 0.75,
   idleConnections: 0.7,
   signatureLeak: 1.5,
@@ -91,7 +91,7 @@ export const defaultConstants: RankConstants = {
   notProven: 0.7,
   heapInStep: 0.6,
   probableGoroutine: 0.47,
-  probableHeap: 0.55,
+  probableHeap: 0.65,
 };
 
 export const tunable: { readonly [Name in keyof RankConstants]?: readonly number[] } = {
@@ -111,5 +111,5 @@ export const tunable: { readonly [Name in keyof RankConstants]?: readonly number
   heapInStep: [0.3, 0.6, 0.9],
   twinTolerance: [0.03, 0.06, 0.1],
   probableGoroutine: [0.4, 0.44, 0.47, 0.52, 0.58],
-  probableHeap: [0.35, 0.45, 0.55, 0.65],
+  probableHeap: [0.45, 0.55, 0.65, 0.75],
 };
