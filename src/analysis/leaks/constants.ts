@@ -94,22 +94,15 @@ export const defaultConstants: RankConstants = {
   probableHeap: 0.65,
 };
 
+/** Those that weigh most; the evaluation chooses among these values. */
 export const tunable: { readonly [Name in keyof RankConstants]?: readonly number[] } = {
-  priorSelect: [0.4, 0.5, 0.6, 0.7],
-  priorIoWait: [0.1, 0.25, 0.4],
-  priorCond: [0.5, 0.65, 0.8],
-  priorChanReceive: [0.7, 0.85, 1],
+  priorSelect: [0.4, 0.5, 0.6],
+  priorIoWait: [0.15, 0.25, 0.4],
+  incomingWeight: [0.45, 0.58, 0.7],
   survivalFloor: [0.1, 0.3, 0.5],
-  survivalUnknown: [0.4, 0.6, 0.8],
   plateauFloor: [0.05, 0.15, 0.3],
-  drawdownWeight: [0.5, 0.7, 0.9],
   sizePower: [0.5, 0.75, 1],
-  shareFloor: [0.2, 0.35, 0.6],
-  incomingWeight: [0.4, 0.5, 0.58, 0.7],
-  awakeWeight: [0.2, 0.35, 0.6, 0.8],
-  twinWeight: [0.05, 0.15, 0.3],
   heapInStep: [0.3, 0.6, 0.9],
-  twinTolerance: [0.03, 0.06, 0.1],
-  probableGoroutine: [0.4, 0.44, 0.47, 0.52, 0.58],
-  probableHeap: [0.45, 0.55, 0.65, 0.75],
+  probableGoroutine: [0.42, 0.47, 0.52, 0.58],
+  probableHeap: [0.5, 0.65, 0.8],
 };
