@@ -135,7 +135,7 @@ function judge(
 
   evidence *= add(
     'goes on',
-    constants.plateauFloor + (1 - constants.plateauFloor) * shape.goesOn,
+    1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sureOfPlateau(shape.grown),
     n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
@@ -202,6 +202,11 @@ function judge(
   );
   if (share >= 0.3) why.push(`That is ${percent(share)} of what the goroutines of the process grew by.`);
   return { evidence, size, factors, why, whyNot };
+}
+
+/** Of a few that come one by one, none may well come for a while: the last third is to bring a third of them. */
+function sureOfPlateau(grown: number): number {
+  return 1 - Math.exp(-Math.max(0, grown) / 6);
 }
 
 const snapshotsToTell = 6;
