@@ -3,7 +3,7 @@ import { defaultConstants, tunable } from '../../dist/analysis/leaks/constants.j
 import { foldCount } from './folds.mjs';
 
 /** Of the windows with an injected leak every so manieth is used for tuning, of the healthy ones likewise. */
-const every = { injected: 11, injectedHeap: 7, healthy: 3, fixed: 5, natural: 1 };
+const every = { injected: 11, injectedHeap: 7, healthy: 2, fixed: 5, natural: 1 };
 
 /** Windows of two snapshots tell too little to tune on, those without a leak of less than six, and prefixes are parts. */
 export function isForTuning(job, window) {
