@@ -69,6 +69,7 @@ interface Pushed {
   readonly seconds: number;
   readonly instance?: number;
   readonly build?: string;
+  readonly gitSha?: string;
   readonly id?: string;
   readonly processStart?: string;
   readonly content?: Partial<PartContent>;
@@ -76,7 +77,7 @@ interface Pushed {
 
 async function push(
   stacks: StackProfile | null,
-  { seconds, instance = 0, build, id, processStart, content }: Pushed,
+  { seconds, instance = 0, build, gitSha, id, processStart, content }: Pushed,
   owner = { tenantId, service },
 ): Promise<string> {
   const upload = await insertUpload(test.db, owner.tenantId, {
@@ -84,7 +85,7 @@ async function push(
     serviceId: owner.service.serviceId,
     instanceId: owner.service.instanceIds[instance],
     receivedAt: after(seconds),
-    declared: { build },
+    declared: { build, gitSha },
   });
   if (processStart !== undefined) {
     // The receipt writes what was declared; the fixture's does not.
@@ -239,6 +240,14 @@ describe('snapshots that are evidence', () => {
     expect(await said({ instance: 'pod-1', buildIds: [first] })).toEqual([['pod-1', [0]]]);
     expect(await said({ instance: 'pod-3' })).toEqual([]);
     expect(await said({ buildIds: [] })).toEqual([]);
+  });
+
+  it('are of a build by its version, else by its commit', async () => {
+    await push(heap(1, 1), { seconds: 0, build: 'v1', gitSha: 'c0ffee' });
+    await push(heap(2, 1), { seconds: 1, gitSha: 'c0ffee' });
+    await push(heap(3, 1), { seconds: 2 });
+    const [pod] = await instancesIn(0, 60);
+    expect(pod.snapshots.map(({ build }) => build)).toEqual(['v1', 'c0ffee', '']);
   });
 
   it('are never deltas', async () => {
