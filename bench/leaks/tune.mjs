@@ -3,7 +3,7 @@ import { defaultConstants, tunable } from '../../dist/analysis/leaks/constants.j
 import { foldCount } from './folds.mjs';
 
 /** Of the windows with an injected leak every so manieth is used for tuning, of the healthy ones likewise. */
-const every = { injected: 7, injectedHeap: 3, healthy: 5, fixed: 11, natural: 1 };
+const every = { injected: 11, injectedHeap: 7, healthy: 7, fixed: 11, natural: 1 };
 
 /** Windows of two snapshots tell too little to tune on, and those from the start are parts of the others. */
 export function isForTuning(job, window) {
@@ -72,7 +72,7 @@ function worth(outcomes, keep) {
 }
 
 /** Constants must be worth so much more to be taken: less is chance. */
-const leastGain = 0.002;
+const leastGain = 0.004;
 
 /**
  * Coordinate search from the default constants: one constant after another, each to the candidate that is worth most,

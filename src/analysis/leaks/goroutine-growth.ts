@@ -156,7 +156,8 @@ function judge(
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
   const isConnection = isIncoming(group) && group.state === 'IO wait';
-  const twin = isConnection ? 1 : twinOf(series, load, constants);
+  // What is started for connections is a part of their sum, and would be like it whatever it does.
+  const twin = isConnection ? 1 : twinOf(series, isIncoming(group) ? load.reading : load.incoming, constants);
   if (twin !== null) {
     const value = waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck;
     evidence *= add('twin', value, `${twin} for each accepted connection`);
@@ -342,17 +343,21 @@ function waitsOf(
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
 interface Load {
+  /** Of each group that reads from connections, and their sum, last. */
+  readonly reading: readonly (readonly number[])[];
   /** Of each group that is started for them, and their sum, last. */
-  readonly series: readonly (readonly number[])[];
+  readonly incoming: readonly (readonly number[])[];
 }
 
 function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): Load {
   const incoming = [...counts].filter(([group]) => isIncoming(groups[group]));
-  const series = incoming.map(([, values]) => values);
-  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait').map(([, values]) => values);
-  if (reading.length > 1) series.push(summed(reading));
-  if (incoming.length > 1) series.push(summed(incoming.map(([, values]) => values)));
-  return { series };
+  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait');
+  return { reading: withSum(reading.map(([, own]) => own)), incoming: withSum(incoming.map(([, own]) => own)) };
+}
+
+function withSum(series: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  if (series.length < 2) return series;
+  return [...series, series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0))];
 }
 
 /**
@@ -374,16 +379,11 @@ function idleConnectionsGrow({ groups }: GoroutineGroups, counts: ReadonlyMap<nu
 
 const readLoop = /net\/http\.\(\*persistConn\)\.readLoop/;
 
-function summed(series: readonly (readonly number[])[]): number[] {
-  return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
-}
-
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */
-function twinOf(series: readonly number[], { series: loads }: Load, { twinTolerance }: RankConstants): number | null {
+function twinOf(series: readonly number[], loads: Load['incoming'], { twinTolerance }: RankConstants): number | null {
   const grown = Math.max(...series) - Math.min(...series);
   const allowed = Math.max(1.5, twinTolerance * grown);
   for (const load of loads) {
-    if (load === series) continue;
     for (let times = 1; times <= mostPerConnection; times++) {
       const matches = series.every(
         (value, place) => Math.abs(value - series[0] - times * (load[place] - load[0])) <= allowed,
@@ -397,8 +397,8 @@ function twinOf(series: readonly number[], { series: loads }: Load, { twinTolera
 const mostPerConnection = 4;
 
 /** What it says that connections fell by a fifth and more in between; null where they did not. */
-function loadFactor(series: readonly number[], { series: loads }: Load, constants: RankConstants): number | null {
-  const load = loads.at(-1);
+function loadFactor(series: readonly number[], { incoming }: Load, constants: RankConstants): number | null {
+  const load = incoming.at(-1);
   if (load === undefined) return null;
   let peak = 0;
   let best: { from: number; to: number; fell: number } | null = null;
