@@ -358,6 +358,23 @@ describe('of more snapshots than are needed', () => {
     ]);
   });
 
+  it('of large ones fewer are read, and of small ones beside them as many as ever', async () => {
+    let state = 1;
+    const random = () => (state = (state * 48_271) % 2_147_483_647);
+    const large = Array.from({ length: 20_000 }, (_, site) => {
+      return [[`main.site${site} s.go:${site + 1}`], [random(), random(), random(), random()]] as const;
+    });
+    await repeat(await push(stacksOf(large), { seconds: 0 }), { from: minute, count: 99, every: minute });
+    const other = await push(goroutines(1), { seconds: 0, content: { kind: 'goroutine' } });
+    await repeat(other, { from: minute, count: 99, every: minute });
+    const [pod] = await instancesIn(0, 2 * hour);
+    const heaps = secondsOf(pod, 'heap');
+    expect(heaps.length).toBeGreaterThanOrEqual(12);
+    expect(heaps.length).toBeLessThan(mostSnapshots / 2);
+    expect([heaps[0], heaps.at(-1)]).toEqual([0, 99 * minute]);
+    expect(secondsOf(pod, 'goroutine')).toHaveLength(mostSnapshots);
+  });
+
   it('of more instances than are looked at some are left out, and a note says how many', async () => {
     const names = Array.from({ length: mostInstances + 3 }, (_, n) => `pod-${String(n).padStart(2, '0')}`);
     service = await insertService(test.db, tenantId, randomUUID(), names);
