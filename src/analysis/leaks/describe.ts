@@ -1,6 +1,7 @@
 import type { EvidenceFrame } from './evidence.js';
+import { compare } from './evidence-order.js';
 import { fingerprint } from './fingerprint.js';
-import type { FleetGrowth, GrowthInProcess } from './fleet.js';
+import { chanceOf, type FleetGrowth, growing, type GrowthInProcess } from './fleet.js';
 import type { GoroutineSuspect } from './goroutine-suspects.js';
 import type { HeapSuspect } from './heap-suspects.js';
 import { siteOf } from './places.js';
@@ -9,21 +10,22 @@ import type { OffHeapGrowth } from './memory.js';
 import { matchSignatures, type MatchedStack } from './signature-match.js';
 import { type LeakSignature, signatureOf } from './signatures.js';
 import type { LeakSuspect, SuspectAdvice, SuspectFactor, SuspectGrowth, SuspectInstance } from './suspect.js';
-import { bytesText } from './words.js';
+import { bytesText, counted, percent } from './words.js';
 
 /** A suspect before it is known how it stands among the others. */
 export type UnrankedSuspect = Omit<LeakSuspect, 'rank'>;
 
-export function describeGoroutines(suspect: GoroutineSuspect, processes: readonly ProcessEvidence[]): UnrankedSuspect {
-  const { group, fleet, tier, score, stack, proven, notProven } = suspect;
+export function describeGoroutines(suspect: GoroutineSuspect): UnrankedSuspect {
+  const { group, fleet, tier, score, factors, stack, proven, provenSinceMillis, notProven } = suspect;
   const told = toldOf(fleet, ({ goroutines }) => goroutines);
-  const proof = `The runtime itself has found ${proven} of them unreachable: nothing can wake them any more.`;
+  const them = proven === 1 ? 'one of them' : `${proven} of them`;
+  const proof = `The runtime itself has found ${them} unreachable: nothing can wake ${proven === 1 ? 'it' : 'them'} any more.`;
   const noProof = 'The runtime has looked for leaked goroutines and did not find these.';
   return {
     tier,
     score,
     kind: 'goroutine',
-    fingerprint: fingerprint('goroutine', group.key),
+    fingerprint: goroutineFingerprint(suspect),
     function: group.pivot.function,
     pivot: pivotIn(stack, group.pivot),
     site: group.site,
@@ -31,23 +33,29 @@ export function describeGoroutines(suspect: GoroutineSuspect, processes: readonl
     stack,
     createdBy: group.createdBy,
     ...told,
+    factors,
     why: proven > 0 ? [proof, ...told.why] : told.why,
     whyNot: notProven ? [...told.whyNot, noProof] : told.whyNot,
     growth: growthOf('goroutines', fleet, proven),
-    firstSeenMillis: told.firstSeenMillis ?? firstProof(processes),
+    firstSeenMillis: Math.min(told.firstSeenMillis ?? Infinity, provenSinceMillis ?? Infinity),
     advice: adviceFor({ state: group.state, frames: stack, createdBy: group.createdBy }),
     memoryCost: null,
     related: [],
   };
 }
 
-export function describeHeap({ place, fleet, tier, score, stack }: HeapSuspect): UnrankedSuspect {
+export function goroutineFingerprint({ group }: Pick<GoroutineSuspect, 'group'>): string {
+  return fingerprint('goroutine', group.key);
+}
+
+export function describeHeap(suspect: HeapSuspect): UnrankedSuspect {
+  const { place, fleet, tier, score, factors, stack } = suspect;
   const told = toldOf(fleet, ({ heaps }) => heaps);
   return {
     tier,
     score,
     kind: 'heap',
-    fingerprint: fingerprint('heap', place.pivot.function),
+    fingerprint: heapFingerprint(suspect),
     function: place.pivot.function,
     pivot: pivotIn(stack, place.pivot),
     site: siteOf(stack),
@@ -55,12 +63,17 @@ export function describeHeap({ place, fleet, tier, score, stack }: HeapSuspect):
     stack,
     createdBy: null,
     ...told,
+    factors,
     growth: growthOf('bytes', fleet, 0),
     firstSeenMillis: told.firstSeenMillis ?? fleet.leading.atMillis[0],
     advice: adviceFor({ state: null, frames: stack, createdBy: null }),
     memoryCost: null,
     related: [],
   };
+}
+
+export function heapFingerprint({ place }: Pick<HeapSuspect, 'place'>): string {
+  return fingerprint('heap', place.pivot.function);
 }
 
 /** The pivot with the line that it has in the stack that is shown. */
@@ -80,7 +93,7 @@ function advice({ id, title, meaning, fix, evidence }: LeakSignature): SuspectAd
   return { signature: id, title, meaning, fix, links: evidence };
 }
 
-interface Told extends Pick<LeakSuspect, 'factors' | 'why' | 'whyNot' | 'sinceBuild' | 'instances'> {
+interface Told extends Pick<LeakSuspect, 'why' | 'whyNot' | 'sinceBuild' | 'instances'> {
   /** Null: it was never seen to grow. */
   readonly firstSeenMillis: number | null;
 }
@@ -90,23 +103,24 @@ function toldOf(
   fleet: FleetGrowth | null,
   snapshotsOf: (process: ProcessEvidence) => readonly { readonly id: string }[],
 ): Told {
-  if (fleet === null) {
-    return { factors: [], why: [], whyNot: [], sinceBuild: null, instances: [], firstSeenMillis: null };
-  }
-  const { leading, current, all } = fleet;
+  if (fleet === null) return { why: [], whyNot: [], sinceBuild: null, instances: [], firstSeenMillis: null };
+  const { leading, all } = fleet;
   const since = sinceBuild(fleet);
   const why = [...leading.why];
   const whyNot = [...leading.whyNot];
-  if (fleet.instances > 1 || fleet.lifetimes > 1) {
-    why.push(
-      `It grows in ${fleet.affected} of ${fleet.instances} instances, and has grown in ${fleet.grownLifetimes} of ${fleet.lifetimes} process lifetimes.`,
-    );
+  const chance = chanceOf(fleet);
+  if (chance >= leastChance) {
+    whyNot.push(`Among series that do not grow, ${percent(chance)} are in such an order by chance.`);
   }
-  if (since.before !== null) why.push(`It did not grow in build ${since.before}, and does since build ${since.build}.`);
-  if (current.length === 0) whyNot.push('It does not grow in the processes that run now.');
+  const spread = spreadText(fleet);
+  if (spread !== null) why.push(spread);
+  if (since.before !== null) {
+    why.push(`It did not grow like this in build ${since.before}, and does since build ${since.build}.`);
+  }
+  const over = overText(fleet);
+  if (over !== null) whyNot.push(over);
   const seen = all.map(({ atMillis, values }) => atMillis[values.findIndex((value) => value > 0)]);
   return {
-    factors: [...leading.factors, ...fleetFactors(fleet)],
     why,
     whyNot,
     sinceBuild: since.before === null ? null : since.build,
@@ -115,16 +129,29 @@ function toldOf(
   };
 }
 
-function fleetFactors(fleet: FleetGrowth): SuspectFactor[] {
-  const { spread, persist, affected, instances, lifetimes, grownLifetimes } = fleet;
-  return [
-    { name: 'spread', value: 0.5 + 0.5 * spread, detail: `${affected} of ${instances} instances` },
-    { name: 'persist', value: 0.7 + 0.3 * persist, detail: `${grownLifetimes} of ${lifetimes} process lifetimes` },
+const leastChance = 0.05;
+
+/** Null: there is but one instance, and one process of it. */
+function spreadText({ affected, instances, lifetimes, grownLifetimes }: FleetGrowth): string | null {
+  const grows = `grows in ${affected.length} of ${counted(instances, 'instance')}`;
+  const grew = `has grown in ${grownLifetimes} of ${counted(lifetimes, 'process lifetime')}`;
+  const parts = [
+    ...(instances > 1 && affected.length > 0 ? [grows] : []),
+    ...(lifetimes > 1 && lifetimes !== instances ? [grew] : []),
   ];
+  return parts.length === 0 ? null : `It ${parts.join(', and ')}.`;
+}
+
+/** Null: it grows now. */
+function overText({ affected, current }: FleetGrowth): string | null {
+  if (current.length > 0) return null;
+  return affected.length === 0
+    ? 'It does not grow in the processes that run now.'
+    : 'The processes in which it grows have been replaced by another build.';
 }
 
 function growthOf(unit: SuspectGrowth['unit'], fleet: FleetGrowth | null, proven: number): SuspectGrowth {
-  const current = fleet === null ? [] : fleet.current.length > 0 ? fleet.current : [fleet.leading];
+  const current = fleet === null ? [] : growing(fleet);
   const now = current.reduce((sum, { values }) => sum + values[values.length - 1], 0);
   return {
     unit,
@@ -135,43 +162,47 @@ function growthOf(unit: SuspectGrowth['unit'], fleet: FleetGrowth | null, proven
   };
 }
 
-function firstProof(processes: readonly ProcessEvidence[]): number {
-  return processes
-    .flatMap(({ proofs }) => proofs.map(({ atMillis }) => atMillis))
-    .reduce((a, b) => Math.min(a, b), Infinity);
-}
+/** Growth of less than this share of the fastest is none to tell of. */
+const noticeableShare = 0.2;
 
-/** The build in which it first grew, and the last one before that in which it was looked at and did not; null: none. */
-function sinceBuild({ all, judged }: FleetGrowth): { build: string; before: string | null } {
-  const first = all.reduce((a, b) => (b.atMillis[0] < a.atMillis[0] ? b : a));
+/**
+ * The build in which it first grew, and the last one of those that were seen before it and in which it did not; null:
+ * none. Builds may overlap for as long as a deployment takes.
+ */
+function sinceBuild({ all, judged, leading }: FleetGrowth): { build: string; before: string | null } {
+  const grown = all.filter(
+    (growth) => growth === leading || growth.shape.perHour >= noticeableShare * leading.shape.perHour,
+  );
+  const first = grown.reduce((a, b) => (b.atMillis[0] < a.atMillis[0] ? b : a));
   const { build } = first.process;
-  const grown = new Set(all.map(({ process }) => process.build));
+  const builds = new Set(grown.map((growth) => growth.process.build));
   const before = judged
     .filter(
-      ({ process, lastAtMillis }) =>
-        process.build !== '' && !grown.has(process.build) && lastAtMillis <= first.atMillis[0],
+      ({ process, firstAtMillis }) =>
+        process.build !== '' && !builds.has(process.build) && firstAtMillis < first.atMillis[0],
     )
-    .sort((a, b) => a.lastAtMillis - b.lastAtMillis);
+    .sort((a, b) => a.lastAtMillis - b.lastAtMillis || compare(a.process.build, b.process.build));
   return { build, before: build === '' ? null : (before.at(-1)?.process.build ?? null) };
 }
 
 function instancesOf(
-  { all, current, judged }: FleetGrowth,
+  { all, affected, judged }: FleetGrowth,
   snapshotsOf: (process: ProcessEvidence) => readonly { readonly id: string }[],
 ): SuspectInstance[] {
   const byName = new Map<string, GrowthInProcess>();
   // The process that runs now tells of an instance, else the last one in which it grew.
-  for (const growth of [...all, ...current]) byName.set(growth.process.instance, growth);
+  for (const growth of [...all, ...affected]) byName.set(growth.process.instance, growth);
+  const lifetimes = judged.map(({ process }) => process);
   return [...byName].map(([name, growth]) => {
     const { process, atMillis, values, shape } = growth;
     const snapshots = snapshotsOf(process);
     return {
       name,
-      affected: current.includes(growth),
+      affected: affected.includes(growth),
       perHour: shape.perHour,
       now: values[values.length - 1],
-      lifetimes: judged.filter((one) => one.process.instance === name).length,
-      grownLifetimes: all.filter((one) => one.process.instance === name).length,
+      lifetimes: lifetimes.filter(({ instance }) => instance === name).length,
+      grownLifetimes: all.filter((one) => one.process.instance === name && lifetimes.includes(one.process)).length,
       atMillis,
       values,
       before: snapshots[0].id,
@@ -183,17 +214,23 @@ function instancesOf(
 /** Where the heap ends there is no function to tell of. */
 const outside: EvidenceFrame = { function: '(outside the Go heap)', file: '', line: 0 };
 
+function sizeOfOffHeap({ values }: OffHeapGrowth): SuspectFactor {
+  const grown = values[values.length - 1] - values[0];
+  return { name: 'grown', value: Math.log(1 + grown / 2 ** 20), detail: `${bytesText(grown)} of resident memory` };
+}
+
 /** One suspect for all instances, or none. */
 export function describeOffHeap(grown: readonly OffHeapGrowth[]): UnrankedSuspect[] {
   const worst = grown.toSorted((a, b) => b.perHour - a.perHour).at(0);
   if (worst === undefined) return [];
+  const size = sizeOfOffHeap(worst);
   const signature = signatureOf('off-heap-memory');
   const first = worst.values[0];
   const last = worst.values[worst.values.length - 1];
   return [
     {
       tier: 'probable',
-      score: Math.log(1 + (last - first) / 2 ** 20),
+      score: size.value,
       kind: 'off-heap',
       fingerprint: fingerprint('off-heap'),
       function: outside.function,
@@ -202,7 +239,7 @@ export function describeOffHeap(grown: readonly OffHeapGrowth[]): UnrankedSuspec
       state: null,
       stack: [],
       createdBy: null,
-      factors: [],
+      factors: [size],
       why: [
         `Resident memory less what the Go runtime has taken from the system went from ${bytesText(first)} to ${bytesText(last)} in ${worst.process.instance}.`,
       ],

@@ -15,6 +15,7 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
+import { compare, compareMoments, compareSnapshots } from './evidence-order.js';
 
 /** What is known of a snapshot besides its stacks. */
 export interface EvidenceFacts {
@@ -113,7 +114,7 @@ export class EvidenceBuilder {
       return {
         name,
         snapshots: renumbered.sort(compareSnapshots),
-        memory: memory.sort((a, b) => a.atMillis - b.atMillis || compare(memoryKey(a), memoryKey(b))),
+        memory: memory.sort(compareMoments),
       };
     });
     this.#instances.clear();
@@ -477,14 +478,6 @@ function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: 
   return reordered;
 }
 
-function compareSnapshots(a: StackEvidence, b: StackEvidence): number {
-  return a.atMillis - b.atMillis || compare(a.kind, b.kind) || compare(a.id, b.id);
-}
-
-function memoryKey(moment: MemoryEvidence): string {
-  return JSON.stringify(Object.entries(moment).sort(([a], [b]) => compare(a, b)));
-}
-
 /** For each text its place among all of them. */
 function ranksOf(texts: readonly string[]): Int32Array {
   const ranks = new Int32Array(texts.length);
@@ -492,10 +485,6 @@ function ranksOf(texts: readonly string[]): Int32Array {
     .sort((a, b) => compare(texts[a], texts[b]))
     .forEach((number, rank) => (ranks[number] = rank));
   return ranks;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Numbers texts in the order in which they come. */

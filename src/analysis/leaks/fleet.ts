@@ -1,6 +1,7 @@
 import type { ProcessEvidence } from './processes.js';
 import { kendallChance, median, stouffer, type GrowthShape, wilsonLower } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
+import { counted } from './words.js';
 
 /** How one place moved in one process in which it grew, and what speaks for a leak in that. */
 export interface GrowthInProcess {
@@ -22,6 +23,7 @@ export interface GrowthInProcess {
 
 export interface JudgedProcess {
   readonly process: ProcessEvidence;
+  readonly firstAtMillis: number;
   readonly lastAtMillis: number;
 }
 
@@ -29,97 +31,185 @@ export interface JudgedProcess {
 export interface FleetGrowth<G extends GrowthInProcess = GrowthInProcess> {
   /** The one to show: of the largest score among the processes that are judged. */
   readonly leading: G;
-  /** Of the processes that each instance runs now, those in which it grows. */
+  /** Of the last process of each instance, those in which it grows, … */
+  readonly affected: readonly G[];
+  /** … and those of them that no later build has replaced: it grows there now. */
   readonly current: readonly G[];
   /** All of them, the earlier processes too, in the order of time within each instance. */
   readonly all: readonly G[];
   /** Processes with enough snapshots to tell whether it grows in them. */
   readonly judged: readonly JudgedProcess[];
+  /** The median over the processes that count, those that it does not grow in any more at a price. */
   readonly evidence: number;
   readonly size: number;
   /** Instances that were judged, and those in which it grows. */
   readonly instances: number;
-  readonly affected: number;
   /** Processes of three and more snapshots, and those in which it grew. */
   readonly lifetimes: number;
   readonly grownLifetimes: number;
   /** From 0 to 1: the share of instances and of lifetimes, as far as so few can show it. */
   readonly spread: number;
   readonly persist: number;
-  /** How likely so much order is without any growth (Stouffer over Kendall's exact p of each instance). */
-  readonly chance: number;
+  /** The processes that `evidence` and `size` are of, the largest score first. */
+  readonly weighed: readonly G[];
 }
 
 /** Processes of the instances of a service that have at least two snapshots of the kind that is judged. */
 export class Fleet {
-  private readonly byInstance = new Map<string, ProcessEvidence[]>();
+  /** The process that tells how an instance does now, by instance. */
+  private readonly current: readonly ProcessEvidence[];
+  private readonly replaced: ReadonlySet<ProcessEvidence>;
+  private readonly told: readonly JudgedProcess[];
+  private readonly tells: ReadonlySet<ProcessEvidence>;
 
   /** @param judged in the order of time within each instance */
   constructor(
     judged: readonly ProcessEvidence[],
-    private readonly snapshotsOf: (process: ProcessEvidence) => readonly { readonly atMillis: number }[],
+    snapshotsOf: (process: ProcessEvidence) => readonly { readonly atMillis: number }[],
   ) {
+    const byInstance = new Map<string, ProcessEvidence[]>();
     for (const process of judged) {
-      const known = this.byInstance.get(process.instance);
-      if (known === undefined) this.byInstance.set(process.instance, [process]);
+      const known = byInstance.get(process.instance);
+      if (known === undefined) byInstance.set(process.instance, [process]);
       else known.push(process);
     }
-  }
-
-  /** The process that tells how an instance does now: the last one that has enough snapshots. */
-  private current(processes: readonly ProcessEvidence[]): ProcessEvidence {
-    return (
-      processes.findLast((process) => this.snapshotsOf(process).length >= leastOfCurrent) ??
-      processes[processes.length - 1]
+    // The last one that has enough snapshots.
+    this.current = Array.from(
+      byInstance.values(),
+      (processes) =>
+        processes.findLast((process) => snapshotsOf(process).length >= leastOfCurrent) ??
+        processes[processes.length - 1],
     );
-  }
-
-  private tells(process: ProcessEvidence): boolean {
-    return this.snapshotsOf(process).length >= leastOfLifetime;
+    this.replaced = replacedOf(this.current, snapshotsOf);
+    this.told = judged
+      .filter((process) => snapshotsOf(process).length >= leastOfLifetime)
+      .map((process) => {
+        const snapshots = snapshotsOf(process);
+        return {
+          process,
+          firstAtMillis: snapshots[0].atMillis,
+          lastAtMillis: snapshots[snapshots.length - 1].atMillis,
+        };
+      });
+    this.tells = new Set(this.told.map(({ process }) => process));
   }
 
   /** @param grown not empty */
   combine<G extends GrowthInProcess>(grown: readonly G[]): FleetGrowth<G> {
     const of = new Map(grown.map((growth) => [growth.process, growth]));
-    const current: G[] = [];
-    for (const processes of this.byInstance.values()) {
-      const now = of.get(this.current(processes));
-      if (now !== undefined) current.push(now);
-    }
-    const told = [...this.byInstance.values()].flat().filter((process) => this.tells(process));
-    const lifetimes = told.length;
-    const grownLifetimes = grown.filter(({ process }) => this.tells(process)).length;
-    // What is over in every instance is told of by its last process, at the price of an earlier one.
-    const judged = current.length > 0 ? current : grown;
+    const affected = this.current.flatMap((process) => of.get(process) ?? []);
+    const current = affected.filter(({ process }) => !this.replaced.has(process));
+    const lifetimes = this.told.length;
+    const grownLifetimes = grown.filter(({ process }) => this.tells.has(process)).length;
+    // What is over in every instance is told of by the processes in which it was, at a price.
+    const judged = current.length > 0 ? current : affected.length > 0 ? affected : grown;
     const ordered = judged.toSorted((a, b) => b.evidence * b.size - a.evidence * a.size);
-    const upper = ordered.slice(0, Math.ceil(ordered.length / 2));
-    const instances = this.byInstance.size;
+    const [leading] = ordered;
+    // One instance that leaks is not acquitted by others in which a few more came than went.
+    const comparable = ordered.filter(
+      (growth) => growth === leading || growth.shape.grown >= comparableShare * leading.shape.grown,
+    );
+    const weighed = comparable.slice(0, Math.ceil(comparable.length / 2));
+    const instances = this.current.length;
     return {
-      leading: ordered[0],
+      leading,
+      affected,
       current,
       all: grown,
-      judged: told.map((process) => ({ process, lastAtMillis: this.snapshotsOf(process).at(-1)!.atMillis })),
-      evidence: median(upper.map(({ evidence }) => evidence)) * (current.length > 0 ? 1 : overNow),
-      size: median(upper.map(({ size }) => size)),
+      judged: this.told,
+      evidence: median(weighed.map(({ evidence }) => evidence)) * (current.length > 0 ? 1 : overNow),
+      size: median(weighed.map(({ size }) => size)),
       instances,
-      affected: current.length,
       lifetimes,
       grownLifetimes,
-      spread: wilsonLower(current.length, instances),
+      spread: wilsonLower(affected.length, instances),
       persist: lifetimes === 0 ? 1 : grownLifetimes / lifetimes,
-      chance: stouffer(judged.map(({ shape, atMillis }) => kendallChance(shape.tau, atMillis.length))),
+      weighed,
     };
   }
+}
+
+/**
+ * Processes that have gone with their build: a build that came later was seen at least `leastOfCurrent` times, in one
+ * process, since they were seen last. Names of instances say nothing of that where each deployment gives new ones.
+ */
+function replacedOf(
+  processes: readonly ProcessEvidence[],
+  snapshotsOf: (process: ProcessEvidence) => readonly { readonly atMillis: number }[],
+): Set<ProcessEvidence> {
+  const spans = processes.map((process) => {
+    const times = snapshotsOf(process).map(({ atMillis }) => atMillis);
+    return { process, first: times[0], last: times[times.length - 1], settled: times.at(-leastOfCurrent) ?? -Infinity };
+  });
+  const replaced = spans.filter(
+    ({ process, first, last }) =>
+      process.build !== '' &&
+      spans.some(
+        (later) =>
+          later.process.build !== '' &&
+          later.process.build !== process.build &&
+          later.first > first &&
+          later.settled > last,
+      ),
+  );
+  return new Set(replaced.map(({ process }) => process));
+}
+
+/** The processes that tell how much there is now, or was in the end where it is over. */
+export function growing<G extends GrowthInProcess>({ leading, affected, current }: FleetGrowth<G>): readonly G[] {
+  return current.length > 0 ? current : affected.length > 0 ? affected : [leading];
 }
 
 const leastOfCurrent = 4;
 const leastOfLifetime = 3;
 /** What is left of the evidence where no instance's present process shows the growth. */
 const overNow = 0.3;
+/** Growth of less than this share of the largest says nothing about it. */
+const comparableShare = 0.1;
 
 /** What the place scores over the whole service. */
-export function fleetScore({ size, spread, persist }: FleetGrowth, evidence: number): number {
-  return evidence * size * (0.5 + 0.5 * spread) * (0.7 + 0.3 * persist);
+export function fleetScore(fleet: FleetGrowth): number {
+  if (fleet.leading.evidence * fleet.leading.size === 0) return 0;
+  return fleet.evidence * fleet.size * spreadFactor(fleet) * persistFactor(fleet);
+}
+
+function spreadFactor({ spread }: FleetGrowth): number {
+  return 0.5 + 0.5 * spread;
+}
+
+function persistFactor({ persist }: FleetGrowth): number {
+  return 0.7 + 0.3 * persist;
+}
+
+/** Everything that the score is the product of: what the leading process shows, and what the others make of it. */
+export function fleetFactors(fleet: FleetGrowth): SuspectFactor[] {
+  const { leading, weighed, current, affected, instances, lifetimes, grownLifetimes } = fleet;
+  const factors = [...leading.factors];
+  const told = leading.evidence * leading.size;
+  if (weighed.length > 1 && told !== 0) {
+    const median = (fleet.evidence * fleet.size) / (current.length > 0 ? 1 : overNow);
+    factors.push({
+      name: 'fleet',
+      value: median / told,
+      detail: `the median of ${weighed.length} processes against the one that is told of`,
+    });
+  }
+  if (current.length === 0) {
+    factors.push({ name: 'over', value: overNow, detail: 'it does not grow in the processes that run now' });
+  }
+  factors.push(
+    {
+      name: 'spread',
+      value: spreadFactor(fleet),
+      detail: `${affected.length} of ${counted(instances, 'instance')}`,
+    },
+    {
+      name: 'persist',
+      value: persistFactor(fleet),
+      detail: `${grownLifetimes} of ${counted(lifetimes, 'process lifetime')}`,
+    },
+  );
+  return factors;
 }
 
 /**
@@ -136,3 +226,8 @@ export function regrows({ all, spread }: FleetGrowth, leastEvidence: number): bo
 }
 
 const leastOfRegrowth = 6;
+
+/** How likely so much order is without any growth, in all processes that count together. */
+export function chanceOf({ weighed }: FleetGrowth): number {
+  return stouffer(weighed.map(({ shape }) => kendallChance(shape.tau, shape.points)));
+}

@@ -1,23 +1,23 @@
 import type { RankConstants } from './constants.js';
-import type { GoroutineEvidence, LeakEvidence } from './evidence.js';
+import type { EvidenceStack, GoroutineEvidence, GoroutineMembers, LeakEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import { type GoroutineGroup, type GoroutineGroups, isTransient, isIncoming } from './goroutine-groups.js';
 import type { ProcessEvidence } from './processes.js';
 import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
-import { type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
+import { type GrowthShape, growthShape, kendallTau, neverFalls, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-import { percent } from './words.js';
+import { counted, percent, trendText } from './words.js';
 
 /**
  * The growth of every group that has more goroutines at the end of a process than at its start, by group.
  *
- * Evidence = τ⁺ · prior(state) · survival · stuck · awake · goes on · never falls · beyond chance · twin · load; size =
- * ln(1 + grown) · share. See docs/leak-ranking.md for what each is.
+ * Evidence = τ⁺ · few snapshots · state · survival · stuck · awake · goes on · never falls · floor · beyond chance · twin or
+ * incoming · signature · load; size = ln(1 + grown) · share. See docs/leak-ranking.md for what each is.
  */
 export function growthOfGroups(
-  { stacks }: Pick<LeakEvidence, 'stacks'>,
   process: ProcessEvidence,
   groups: GoroutineGroups,
+  signatures: GroupSignatures,
   constants: RankConstants,
 ): Map<number, GrowthInProcess> {
   const { goroutines } = process;
@@ -28,22 +28,50 @@ export function growthOfGroups(
   let grownInAll = 0;
   for (const series of counts.values()) grownInAll += Math.max(0, series[last] - series[0]);
   const load = loadOf(groups, counts);
-  const ages = agesOf(goroutines, groups);
+  const ages = new GroupAges(goroutines, groups);
   const idle = idleConnectionsGrow(groups, counts);
   const found = new Map<number, GrowthInProcess>();
   for (const [number, series] of counts) {
     if (series[last] <= series[0]) continue;
     const group = groups.groups[number];
-    const shape = growthShape(...sinceItBegan(atMillis, series));
-    if (shape.tau <= 0) continue;
+    const since = sinceItBegan(atMillis, series);
+    // Robust slopes cost more than this does.
+    if (kendallTau(since[1]) <= 0) continue;
+    if (series[last] <= mostSingletons && signatures.isAlwaysBenign(number)) continue;
+    const shape = growthShape(...since);
     const share = (series[last] - series[0]) / grownInAll;
-    const stack = stacks[group.stacks[0]];
-    if (series[last] <= mostSingletons && alwaysBenign(stack)) continue;
-    const matches = matchSignatures(stack);
-    const judged = judge(group, { series, shape, share, ages: ages.get(number), load, matches, idle }, constants);
+    const matches = signatures.of(number);
+    const judged = judge(group, { series, shape, share, ages: ages.of(number), load, matches, idle }, constants);
     found.set(number, { process, atMillis, values: series, shape, share, ...judged });
   }
   return found;
+}
+
+/** What is known of the stacks of groups, by the first of each. */
+export class GroupSignatures {
+  readonly #matches = new Map<number, readonly SignatureMatch[]>();
+  readonly #benign = new Map<number, boolean>();
+
+  constructor(
+    private readonly evidence: Pick<LeakEvidence, 'stacks'>,
+    private readonly groups: GoroutineGroups,
+  ) {}
+
+  of(group: number): readonly SignatureMatch[] {
+    let matches = this.#matches.get(group);
+    if (matches === undefined) this.#matches.set(group, (matches = matchSignatures(this.#stack(group))));
+    return matches;
+  }
+
+  isAlwaysBenign(group: number): boolean {
+    let benign = this.#benign.get(group);
+    if (benign === undefined) this.#benign.set(group, (benign = alwaysBenign(this.#stack(group))));
+    return benign;
+  }
+
+  #stack(group: number): EvidenceStack {
+    return this.evidence.stacks[this.groups.groups[group].stacks[0]];
+  }
 }
 
 /** Goroutines of each group in each snapshot; groups that are never there are not in the map. */
@@ -54,6 +82,8 @@ export function countsByGroup(
   const counts = new Map<number, number[]>();
   snapshots.forEach(({ stacks, counts: rows }, place) => {
     stacks.forEach((stack, row) => {
+      // A profile may say anything, such as the difference of two.
+      if (!(rows[row] > 0)) return;
       const group = groupOf[stack];
       let series = counts.get(group);
       if (series === undefined) counts.set(group, (series = new Array<number>(snapshots.length).fill(0)));
@@ -93,14 +123,14 @@ function judge(
   };
 
   why.push(
-    `${n === 2 ? 'From' : `In ${n} snapshots from`} ${series[0]} to ${series[n - 1]} goroutines${shape.drawdown === 0 && n > 2 ? ', and never fewer than before' : ''}.`,
+    `${n === 2 ? 'From' : `In ${n} snapshots from`} ${series[0]} to ${counted(series[n - 1], 'goroutine')}${n > 2 && neverFalls(series) ? ', and never fewer than before' : ''}.`,
   );
-  let evidence = add('trend', shape.tau, `Kendall's τ over ${n} snapshots`);
+  let evidence = add('trend', shape.tau, trendText("Kendall's τ", shape.points, n));
   if (n < snapshotsToTell) {
     evidence *= add(
       'few snapshots',
       1 - constants.fewSnapshots * (snapshotsToTell - n),
-      `${n}, where ${snapshotsToTell} tell more`,
+      `${n}, where ${snapshotsToTell} would tell more`,
     );
   }
   const prior = priorOf(group.state, constants);
@@ -113,16 +143,13 @@ function judge(
     survival === null ? 'ids not known' : `${percent(survival)} are still there in the next snapshot`,
   );
   if (survival !== null && survival >= 0.95)
-    why.push('Those that were there stay: by their ids, hardly one has ended.');
+    why.push(`Those that were there stay: by their ids, ${survival === 1 ? 'none' : 'hardly one'} has ended.`);
   if (survival !== null && survival < 0.5)
     whyNot.push(`They come and go: ${percent(1 - survival)} end from one snapshot to the next.`);
   if (ages !== undefined && ages.stuck > 0) {
-    evidence *= add(
-      'stuck',
-      1 + constants.stuckWeight * ages.stuck,
-      `${percent(ages.stuck)} wait for as long as they can be known to`,
-    );
-    why.push(`${percent(ages.stuck)} have waited for ${ages.stuckMinutes} minutes and more without being woken once.`);
+    const waited = `${percent(ages.stuck)} have waited for ${ages.stuckMinutes} minutes and more`;
+    evidence *= add('stuck', 1 + constants.stuckWeight * ages.stuck, waited);
+    if (ages.stuck >= leastToTell) why.push(`${waited} without being woken once.`);
   }
   if (ages !== undefined && ages.awake > 0) {
     evidence *= add(
@@ -164,7 +191,7 @@ function judge(
     whyNot.push(
       isConnection
         ? 'These are the connections that others have opened: they are as many as there are clients.'
-        : `There are always ${twin === 1 ? 'as many of them as' : `${twin} of them for each of the`} accepted connections: they follow load.`,
+        : `${twin === 1 ? 'One comes' : `${twin} of them come`} and ${twin === 1 ? 'goes' : 'go'} with each accepted connection: they follow load.`,
     );
   } else if (isIncoming(group)) {
     evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
@@ -193,7 +220,7 @@ function judge(
   let size = add(
     'grown',
     Math.log(1 + Math.max(0, shape.grown)),
-    `${Math.round(Math.max(0, shape.grown))} goroutines by the median slope`,
+    `${counted(Math.round(Math.max(0, shape.grown)), 'goroutine')} by the median slope`,
   );
   size *= add(
     'share',
@@ -214,6 +241,7 @@ function sureOfPlateau(grown: number): number {
 }
 
 const snapshotsToTell = 6;
+const leastToTell = 0.05;
 /** What is left where the floor of a long series does not rise. */
 const floorStays = 0.3;
 
@@ -265,45 +293,74 @@ const waitSlackMillis = 210_000;
 
 /**
  * Goroutine ids only grow, so one with an id that the group had reached in an earlier snapshot was there then, too. That
- * holds even where ids are known by their ends only.
+ * holds even where ids are known by their ends only. Asked for the groups that grow, it looks at each goroutine of theirs
+ * once per snapshot.
  */
-function agesOf(snapshots: readonly GoroutineEvidence[], { groupOf }: GoroutineGroups): Map<number, Ages> {
-  const listed = snapshots.filter(({ members }) => members !== null);
-  const rowsOf = listed.map((snapshot) => rowsByGroup(snapshot, groupOf));
-  const found = new Map<number, Ages>();
-  if (listed.length === 0) return found;
-  const last = listed.length - 1;
-  const saysWaits = listed[last].members!.waitMinutes.some((minutes) => minutes > 0);
-  const gap = (listed[last].atMillis - listed[0].atMillis) / Math.max(1, last);
-  const stuckMinutes = Math.max(leastStuckMinutes, Math.round(gap / 120_000));
-  for (const [group, rows] of rowsOf[last]) {
+class GroupAges {
+  readonly #listed: readonly ListedSnapshot[];
+  readonly #saysWaits: boolean;
+  readonly #stuckMinutes: number;
+
+  constructor(snapshots: readonly GoroutineEvidence[], { groupOf }: GoroutineGroups) {
+    this.#listed = snapshots.flatMap(({ members, leaked, atMillis, stacks }) =>
+      members === null ? [] : [{ members, leaked, atMillis, rows: rowsByGroup(stacks, groupOf) }],
+    );
+    const last = this.#listed.at(-1);
+    this.#saysWaits = last?.members.waitMinutes.some((minutes) => minutes > 0) ?? false;
+    const gaps = Math.max(1, this.#listed.length - 1);
+    const gapMillis = last === undefined ? 0 : (last.atMillis - this.#listed[0].atMillis) / gaps;
+    this.#stuckMinutes = Math.max(leastStuckMinutes, Math.round(gapMillis / 120_000));
+  }
+
+  /** Undefined where the last snapshot that lists goroutines has none of the group. */
+  of(group: number): Ages | undefined {
+    const last = this.#listed.at(-1)?.rows.get(group);
+    if (last === undefined) return undefined;
+    // The highest id that the group had reached in each snapshot; -1: it was not there.
+    const reached = this.#listed.map((snapshot) => highestId(snapshot, group));
     let before = 0;
     let survived = 0;
-    for (let place = 0; place < last; place++) {
-      const ids = idsOf(listed[place], rowsOf[place].get(group));
-      if (ids.length === 0) continue;
-      const highest = ids.reduce((a, b) => Math.max(a, b));
-      const later = idsOf(listed[place + 1], rowsOf[place + 1].get(group));
-      before += ids.length;
-      survived += Math.min(
-        ids.length,
-        later.reduce((count, id) => count + (id <= highest ? 1 : 0), 0),
-      );
+    for (let place = 0; place + 1 < this.#listed.length; place++) {
+      const there = countOf(this.#listed[place], group, Infinity);
+      before += there;
+      if (there > 0) survived += Math.min(there, countOf(this.#listed[place + 1], group, reached[place]));
     }
-    const { stuck, awake } = saysWaits
-      ? waitsOf(
-          listed,
-          rows,
-          rowsOf.map((ofGroup) => ofGroup.get(group)),
-          stuckMinutes,
-        )
-      : { stuck: 0, awake: 0 };
-    found.set(group, { survival: before === 0 ? null : survived / before, stuck, stuckMinutes, awake });
+    const waits = this.#saysWaits ? this.#waitsOf(last, reached) : { stuck: 0, awake: 0 };
+    return { survival: before === 0 ? null : survived / before, stuckMinutes: this.#stuckMinutes, ...waits };
   }
-  return found;
+
+  /** How long those of the last snapshot have waited, against how long they are known to have been there. */
+  #waitsOf(rows: readonly number[], reached: readonly number[]): { stuck: number; awake: number } {
+    const { members, leaked, atMillis } = this.#listed[this.#listed.length - 1];
+    let count = 0;
+    let stuck = 0;
+    let old = 0;
+    let awake = 0;
+    for (const row of rows) {
+      // A goroutine that was found to leak is printed without its minutes.
+      const isLeaked = (leaked?.[row] ?? 0) > 0;
+      for (let at = members.start[row]; at < members.start[row + 1]; at++) {
+        const minutes = members.waitMinutes[at];
+        count++;
+        if (isLeaked || minutes >= this.#stuckMinutes) stuck++;
+        const seen = reached.findIndex((highest) => members.ids[at] <= highest);
+        const knownMillis = atMillis - this.#listed[seen].atMillis;
+        if (knownMillis <= waitSlackMillis) continue;
+        old++;
+        if (!isLeaked && Math.max(0, minutes) * 60_000 < knownMillis - waitSlackMillis) awake++;
+      }
+    }
+    return { stuck: count === 0 ? 0 : stuck / count, awake: old === 0 ? 0 : awake / old };
+  }
 }
 
-function rowsByGroup({ stacks }: GoroutineEvidence, groupOf: Int32Array): Map<number, number[]> {
+/** A snapshot that lists its goroutines, and the rows of each group in it. */
+interface ListedSnapshot extends Pick<GoroutineEvidence, 'leaked' | 'atMillis'> {
+  readonly members: GoroutineMembers;
+  readonly rows: ReadonlyMap<number, readonly number[]>;
+}
+
+function rowsByGroup(stacks: Int32Array, groupOf: Int32Array): Map<number, number[]> {
   const rows = new Map<number, number[]>();
   stacks.forEach((stack, row) => {
     const group = groupOf[stack];
@@ -314,40 +371,24 @@ function rowsByGroup({ stacks }: GoroutineEvidence, groupOf: Int32Array): Map<nu
   return rows;
 }
 
-function idsOf({ members }: GoroutineEvidence, rows: readonly number[] | undefined): number[] {
-  return (rows ?? []).flatMap((row) => [...members!.ids.subarray(members!.start[row], members!.start[row + 1])]);
+function highestId({ members, rows }: ListedSnapshot, group: number): number {
+  let highest = -1;
+  for (const row of rows.get(group) ?? []) {
+    // Ascending within a row.
+    if (members.start[row + 1] > members.start[row])
+      highest = Math.max(highest, members.ids[members.start[row + 1] - 1]);
+  }
+  return highest;
 }
 
-/** How long those of the last snapshot have waited, against how long they are known to have been there. */
-function waitsOf(
-  listed: readonly GoroutineEvidence[],
-  rows: readonly number[],
-  rowsBefore: readonly (readonly number[] | undefined)[],
-  stuckMinutes: number,
-): { stuck: number; awake: number } {
-  const { members, leaked, atMillis } = listed[listed.length - 1];
-  const reached = rowsBefore.map((ofGroup, place) =>
-    idsOf(listed[place], ofGroup).reduce((a, b) => Math.max(a, b), -1),
-  );
+/** How many of the group have an id up to this one. */
+function countOf({ members, rows }: ListedSnapshot, group: number, highest: number): number {
   let count = 0;
-  let stuck = 0;
-  let old = 0;
-  let awake = 0;
-  for (const row of rows) {
-    // A goroutine that was found to leak is printed without its minutes.
-    const isLeaked = (leaked?.[row] ?? 0) > 0;
-    for (let at = members!.start[row]; at < members!.start[row + 1]; at++) {
-      const minutes = members!.waitMinutes[at];
-      count++;
-      if (isLeaked || minutes >= stuckMinutes) stuck++;
-      const seen = reached.findIndex((highest) => members!.ids[at] <= highest);
-      const knownMillis = atMillis - listed[seen].atMillis;
-      if (knownMillis <= waitSlackMillis) continue;
-      old++;
-      if (!isLeaked && Math.max(0, minutes) * 60_000 < knownMillis - waitSlackMillis) awake++;
-    }
+  for (const row of rows.get(group) ?? []) {
+    const end = members.start[row + 1];
+    for (let at = members.start[row]; at < end && members.ids[at] <= highest; at++) count++;
   }
-  return { stuck: stuck / count, awake: old === 0 ? 0 : awake / old };
+  return count;
 }
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
@@ -390,17 +431,26 @@ const readLoop = /net\/http\.\(\*persistConn\)\.readLoop/;
 
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */
 function twinOf(series: readonly number[], loads: Load['incoming'], { twinTolerance }: RankConstants): number | null {
-  const grown = Math.max(...series) - Math.min(...series);
-  const allowed = Math.max(1.5, twinTolerance * grown);
+  const last = series.length - 1;
+  const allowed = Math.max(1.5, twinTolerance * (highest(series) - lowest(series)));
+  const differs = (load: readonly number[], times: number, place: number): boolean =>
+    Math.abs(series[place] - series[0] - times * (load[place] - load[0])) > allowed;
   for (const load of loads) {
     for (let times = 1; times <= mostPerConnection; times++) {
-      const matches = series.every(
-        (value, place) => Math.abs(value - series[0] - times * (load[place] - load[0])) <= allowed,
-      );
-      if (matches && load.some((value) => value !== load[0])) return times;
+      // There may be thousands of both: most do not even end alike.
+      if (differs(load, times, last) || load.some((_, place) => differs(load, times, place))) continue;
+      if (load.some((value) => value !== load[0])) return times;
     }
   }
   return null;
+}
+
+function highest(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b));
+}
+
+function lowest(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b));
 }
 
 const mostPerConnection = 4;

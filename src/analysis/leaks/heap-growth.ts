@@ -3,9 +3,20 @@ import type { HeapEvidence } from './evidence.js';
 import type { GrowthInProcess } from './fleet.js';
 import type { HeapPlaces } from './heap-places.js';
 import type { ProcessEvidence } from './processes.js';
-import { clip, correlation, gamma, type GrowthShape, growthShape, normalCdf, sinceItBegan } from './statistics.js';
+import {
+  clip,
+  correlation,
+  gamma,
+  type GrowthShape,
+  growthShape,
+  kendallTau,
+  nearestTo,
+  neverFalls,
+  normalCdf,
+  sinceItBegan,
+} from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-import { bytesText, percent } from './words.js';
+import { bytesText, percent, trendText } from './words.js';
 
 /** See GrowthInProcess; values are bytes in use. */
 export interface HeapGrowth extends GrowthInProcess {
@@ -16,8 +27,8 @@ export interface HeapGrowth extends GrowthInProcess {
 /**
  * The growth of every place that has more in use at the end of a process than at its start, by place.
  *
- * Evidence = τ⁺ · beyond sampling · retention · keeps · goes on · never falls · load; size = ln(1 + MiB grown) · share.
- * A heap profile is as of the last completed collection, so what it shows is a floor already.
+ * Evidence = γ⁺ · beyond sampling · retention · keeps · goes on · never falls · floor · load; size =
+ * ln(1 + MiB grown)^sizePower · share. A heap profile is as of the last completed collection, so what it shows is a floor already.
  */
 export function growthOfPlaces(
   process: ProcessEvidence,
@@ -39,8 +50,10 @@ export function growthOfPlaces(
     const z = beyondSampling(sums);
     if (z < leastZ) continue;
     const own = { bytes: [...sums.bytes], objects: [...sums.objects], allocated: [...sums.allocated] };
-    const shape = growthShape(...sinceItBegan(atMillis, own.bytes));
-    if (shape.tau <= 0 || shape.perHour <= 0) continue;
+    const since = sinceItBegan(atMillis, own.bytes);
+    if (kendallTau(since[1]) <= 0) continue;
+    const shape = growthShape(...since);
+    if (shape.perHour <= 0) continue;
     const share = clip(grown / grownInAll, 0, 1);
     found.set(sums.place, {
       process,
@@ -87,10 +100,12 @@ function sumsByPlace(heaps: readonly HeapEvidence[], { places, placeOf }: HeapPl
   const weight = new Float64Array(found.length);
   for (const [at, { stacks, inuseObjects, inuseBytes, allocObjects, sampleBytes }] of heaps.entries()) {
     for (let row = 0; row < stacks.length; row++) {
+      // A profile may say anything, such as the difference of two.
+      if (!(inuseBytes[row] > 0 || allocObjects[row] > 0)) continue;
       const sum = sumOf[placeOf[stacks[row]]];
-      bytes[sum * n + at] += inuseBytes[row];
-      objects[sum * n + at] += inuseObjects[row];
-      allocated[sum * n + at] += allocObjects[row];
+      bytes[sum * n + at] += Math.max(0, inuseBytes[row]);
+      objects[sum * n + at] += Math.max(0, inuseObjects[row]);
+      allocated[sum * n + at] += Math.max(0, allocObjects[row]);
       if (at < n - 1) continue;
       weight[sum] += inuseBytes[row] * bytesPerSample(inuseObjects[row], inuseBytes[row], sampleBytes);
     }
@@ -156,15 +171,15 @@ function judge(
     return value;
   };
   why.push(
-    `${n === 2 ? 'From' : `In ${n} snapshots from`} ${bytesText(bytes[0])} to ${bytesText(bytes[n - 1])} in use${shape.drawdown === 0 && n > 2 ? ', and never less than before' : ''}.`,
+    `${n === 2 ? 'From' : `In ${n} snapshots from`} ${bytesText(bytes[0])} to ${bytesText(bytes[n - 1])} in use${n > 2 && neverFalls(bytes) ? ', and never less than before' : ''}.`,
   );
-  let evidence = add('trend', Math.max(0, gamma(bytes)), `Goodman and Kruskal's γ over ${n} snapshots`);
+  let evidence = add('trend', Math.max(0, gamma(bytes)), trendText("Goodman and Kruskal's γ", n, n));
   evidence *= add(
     'beyond sampling',
     normalCdf(z - 1.5),
     `z = ${z.toFixed(1)} against what the sampling of the heap profile varies by`,
   );
-  if (z < 3) whyNot.push('The heap profile is a sample, and this little growth can be its noise.');
+  if (z < 3) whyNot.push('The heap profile is a sample, and so little growth can be its noise.');
 
   // What a few samples say of a half of the window is little.
   const sure = (z * z) / (z * z + samplesToBeSure);
@@ -179,7 +194,7 @@ function judge(
     if (retained.keeps !== null) {
       evidence *= add(
         'keeps',
-        Math.min(1, 0.3 + 0.7 * retained.keeps),
+        0.3 + 0.7 * retained.keeps,
         `the later half keeps ${percent(retained.keeps)} of the share that the earlier half kept`,
       );
       if (retained.keeps < 0.5) whyNot.push('It keeps ever less of what it allocates: like a cache that becomes full.');
@@ -256,13 +271,12 @@ interface LoadSeries {
 
 function loadsAt({ goroutines }: ProcessEvidence, atMillis: readonly number[]): LoadSeries[] {
   if (goroutines.length < 2) return [];
-  const totals = goroutines.map(({ counts }) => counts.reduce((sum, count) => sum + count, 0));
-  const nearest = (at: number): number =>
-    goroutines.reduce(
-      (best, { atMillis: own }, i) => (Math.abs(own - at) < Math.abs(goroutines[best].atMillis - at) ? i : best),
-      0,
-    );
-  return [{ name: 'the number of goroutines', values: atMillis.map((at) => totals[nearest(at)]) }];
+  const totals = goroutines.map(({ counts }) => counts.reduce((sum, count) => sum + Math.max(0, count), 0));
+  const near = nearestTo(
+    atMillis,
+    goroutines.map((snapshot) => snapshot.atMillis),
+  );
+  return [{ name: 'the number of goroutines', values: near.map((place) => totals[place]) }];
 }
 
 /** How much of a series another one explains, from 0 to 1; 0 if the other hardly rose. */

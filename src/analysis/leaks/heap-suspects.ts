@@ -1,17 +1,20 @@
 import type { RankConstants } from './constants.js';
 import type { EvidenceFrame, HeapEvidence, LeakEvidence } from './evidence.js';
-import { Fleet, type FleetGrowth, fleetScore, regrows } from './fleet.js';
+import { Fleet, fleetFactors, type FleetGrowth, fleetScore, regrows } from './fleet.js';
 import { type HeapGrowth, growthOfPlaces } from './heap-growth.js';
 import type { HeapPlace, HeapPlaces } from './heap-places.js';
+import { LargestStacks } from './largest-stacks.js';
 import type { ProcessEvidence } from './processes.js';
-import type { SuspectTier } from './suspect.js';
+import type { SuspectFactor, SuspectTier } from './suspect.js';
 
 /** Allocations of one place of which ever more stay in use. */
 export interface HeapSuspect {
   readonly place: HeapPlace;
   readonly fleet: FleetGrowth<HeapGrowth>;
   readonly tier: SuspectTier;
+  /** The product of the factors. */
   readonly score: number;
+  readonly factors: readonly SuspectFactor[];
   /** The stack that holds most of it, leaf first. */
   readonly stack: readonly EvidenceFrame[];
 }
@@ -32,15 +35,18 @@ export function heapSuspects(
       else known.push(growth);
     }
   }
+  const largest = new LargestStacks<HeapEvidence>(places.placeOf, ({ inuseBytes }) => inuseBytes);
   return [...grown].map(([number, growths]) => {
     const place = places.places[number];
     const ofFleet = fleet.combine(growths);
+    const shown = ofFleet.leading.process.heaps[ofFleet.leading.process.heaps.length - 1];
     return {
       place,
       fleet: ofFleet,
       tier: place.isGoOwn ? 'watch' : tierOf(ofFleet, constants),
-      score: fleetScore(ofFleet, ofFleet.evidence),
-      stack: stackOf(evidence, place, ofFleet.leading.process.heaps.at(-1)),
+      score: fleetScore(ofFleet),
+      factors: fleetFactors(ofFleet),
+      stack: evidence.stacks[largest.of(shown).get(number) ?? place.stacks[0]].frames,
     };
   });
 }
@@ -50,21 +56,10 @@ const leastSnapshots = 6;
 const leastZ = 2.5;
 
 function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): SuspectTier {
-  const { leading, evidence } = fleet;
+  const { leading, evidence, current } = fleet;
+  // What is over is told of, and is no alarm.
+  if (current.length === 0) return 'watch';
   const enough = leading.values.length >= leastSnapshots && leading.z >= leastZ;
   if (!enough || evidence < constants.probableHeap || leading.shape.goesOn < 0.3) return 'watch';
   return regrows(fleet, constants.probableHeap) ? 'confirmed' : 'probable';
-}
-
-function stackOf({ stacks }: LeakEvidence, place: HeapPlace, last: HeapEvidence | undefined): readonly EvidenceFrame[] {
-  let best = place.stacks[0];
-  let most = 0;
-  const own = new Set(place.stacks);
-  last?.stacks.forEach((stack, row) => {
-    if (own.has(stack) && last.inuseBytes[row] > most) {
-      best = stack;
-      most = last.inuseBytes[row];
-    }
-  });
-  return stacks[best].frames;
 }

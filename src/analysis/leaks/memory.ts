@@ -1,9 +1,9 @@
-import type { EvidenceFrame, MemoryEvidence } from './evidence.js';
-import type { FleetGrowth, GrowthInProcess } from './fleet.js';
+import type { MemoryEvidence } from './evidence.js';
+import { type FleetGrowth, growing } from './fleet.js';
 import type { GoroutineSuspect } from './goroutine-suspects.js';
 import type { HeapSuspect } from './heap-suspects.js';
 import type { ProcessEvidence } from './processes.js';
-import { correlation, growthShape } from './statistics.js';
+import { correlation, growthShape, nearestTo } from './statistics.js';
 import type { MemoryCost } from './suspect.js';
 
 /*
@@ -19,13 +19,22 @@ export function heldByGoroutines(
   goroutines: readonly GoroutineSuspect[],
   heaps: readonly HeapSuspect[],
 ): Map<GoroutineSuspect, HeapSuspect[]> {
-  const held = new Map<GoroutineSuspect, HeapSuspect[]>();
+  const owners = new Map<string, GoroutineSuspect[]>();
   const convincing = goroutines.filter(({ tier, fleet }) => tier !== 'watch' && fleet !== null);
+  for (const suspect of convincing.toSorted((a, b) => b.score - a.score)) {
+    const name = runs(suspect);
+    const known = owners.get(name);
+    if (known === undefined) owners.set(name, [suspect]);
+    else if (known.length < mostOwners) known.push(suspect);
+  }
+  const held = new Map<GoroutineSuspect, HeapSuspect[]>();
+  if (owners.size === 0) return held;
   for (const heap of heaps) {
-    const owner = convincing.find(
-      (suspect) => runsIn(suspect, heap.stack) && growTogether(suspect.fleet!.leading, heap.fleet.leading),
-    );
-    if (owner === undefined) continue;
+    const owner = [...new Set(heap.stack.map((frame) => frame.function))]
+      .flatMap((name) => owners.get(name) ?? [])
+      .filter((suspect) => growTogether(suspect, heap))
+      .reduce<GoroutineSuspect | null>((a, b) => (a === null || b.score > a.score ? b : a), null);
+    if (owner === null) continue;
     const known = held.get(owner);
     if (known === undefined) held.set(owner, [heap]);
     else known.push(heap);
@@ -33,47 +42,42 @@ export function heldByGoroutines(
   return held;
 }
 
-/** Whether the memory is allocated by the goroutines themselves: by the function that they run, or one it calls. */
-function runsIn({ stack, group }: GoroutineSuspect, frames: readonly EvidenceFrame[]): boolean {
+/** Groups that run the same function: so many of them may own memory. */
+const mostOwners = 16;
+
+/** The function by which memory is told to be allocated by the goroutines themselves: which they run, or which it calls. */
+function runs({ stack, group }: GoroutineSuspect): string {
   const outermost = stack.at(-1)?.function;
   // What serves connections is at the root of nearly everything, whoever leaks.
-  if (outermost === undefined || outermost.startsWith('net/http.') || outermost === 'main.main') {
-    return frames.some((frame) => frame.function === group.pivot.function);
-  }
-  return frames.some((frame) => frame.function === outermost);
+  const tells = outermost !== undefined && !outermost.startsWith('net/http.') && outermost !== 'main.main';
+  return tells ? outermost : group.pivot.function;
 }
 
 const leastTogether = 0.9;
 
-function growTogether(a: GrowthInProcess, b: GrowthInProcess): boolean {
-  if (a.process !== b.process) return false;
-  const nearest = (at: number): number =>
-    a.atMillis.reduce((best, own, i) => (Math.abs(own - at) < Math.abs(a.atMillis[best] - at) ? i : best), 0);
-  return (
-    correlation(
-      b.atMillis.map((at) => a.values[nearest(at)]),
-      b.values,
-    ) >= leastTogether
-  );
+/** In the process that tells of the memory. */
+function growTogether({ fleet }: GoroutineSuspect, heap: HeapSuspect): boolean {
+  const { process, atMillis, values } = heap.fleet.leading;
+  const own = fleet?.all.find((growth) => growth.process === process);
+  if (own === undefined) return false;
+  const counts = nearestTo(atMillis, own.atMillis).map((place) => own.values[place]);
+  return correlation(counts, values) >= leastTogether;
 }
 
 /** What the goroutines of a suspect hold: their stacks, and the heap that grows with them. */
 export function memoryCost({ fleet }: GoroutineSuspect, held: readonly HeapSuspect[]): MemoryCost | null {
   if (fleet === null) return null;
-  const { values, process } = fleet.leading;
-  const count = values[values.length - 1];
+  const { process } = fleet.leading;
   const last = process.memory.findLast(({ stackInuse }) => stackInuse !== undefined);
-  const all = process.goroutines[process.goroutines.length - 1].counts.reduce((sum, own) => sum + own, 0);
+  const all = process.goroutines[process.goroutines.length - 1].counts.reduce((sum, own) => sum + Math.max(0, own), 0);
   const stack = last === undefined ? leastStackBytes : Math.max(leastStackBytes, last.stackInuse! / all);
-  const heap = held.reduce(
-    (sum, suspect) => sum + suspect.fleet.leading.values[suspect.fleet.leading.values.length - 1],
-    0,
-  );
-  const bytesPerGoroutine = Math.round(stack + heap / count);
-  return {
-    bytesPerGoroutine,
-    bytes: bytesPerGoroutine * fleet.current.reduce((sum, own) => sum + own.values[own.values.length - 1], 0),
-  };
+  const heap = held.reduce((sum, { fleet: { leading } }) => {
+    const goroutines = fleet.all.find((growth) => growth.process === leading.process)!;
+    return sum + leading.values[leading.values.length - 1] / goroutines.values[goroutines.values.length - 1];
+  }, 0);
+  const bytesPerGoroutine = Math.round(stack + heap);
+  const count = growing(fleet).reduce((sum, { values }) => sum + values[values.length - 1], 0);
+  return { bytesPerGoroutine, bytes: bytesPerGoroutine * count };
 }
 
 /**
@@ -86,11 +90,14 @@ export function hoursToLimit({ current }: FleetGrowth, bytesPer: number): number
   const hours = current.flatMap(({ process, shape }) => {
     const limit = process.memory.findLast((moment) => moment.memoryLimit !== undefined)?.memoryLimit;
     const used = process.memory.findLast((moment) => usedOf(moment) !== undefined);
-    if (limit === undefined || used === undefined || shape.perHour <= 0) return [];
+    if (limit === undefined || limit >= noLimit || used === undefined || shape.perHour <= 0) return [];
     return [Math.max(0, (limit - usedOf(used)!) / (shape.perHour * bytesPer))];
   });
   return hours.length === 0 ? null : hours.reduce((a, b) => Math.min(a, b));
 }
+
+/** GOMEMLIMIT and the control groups say the largest number there is where there is no limit. */
+const noLimit = 2 ** 60;
 
 function usedOf({ rss, goSys, heapReleased }: MemoryEvidence): number | undefined {
   return rss ?? (goSys === undefined ? undefined : goSys - (heapReleased ?? 0));
@@ -110,33 +117,43 @@ const leastOffHeapShare = 0.1;
 const leastOffHeapTau = 0.8;
 
 /**
- * Processes whose resident memory grows beyond what the Go runtime has ever taken from the system: C code, mmap, or
- * other languages. No profile of Go can tell where.
+ * Instances whose resident memory grows beyond what the Go runtime has ever taken from the system: C code, mmap, or
+ * other languages. No profile of Go can tell where. Judged by the last process of which enough is known.
  */
 export function offHeapGrowth(processes: readonly ProcessEvidence[]): OffHeapGrowth[] {
-  return processes.flatMap((process) => {
-    const moments = process.memory.filter(({ rss, goSys }) => rss !== undefined && goSys !== undefined);
-    if (moments.length < leastMoments) return [];
+  const known = processes.map((process) => ({ process, moments: momentsOf(process) }));
+  const last = new Map(
+    known.flatMap((one) => (one.moments.length < leastMoments ? [] : [[one.process.instance, one] as const])),
+  );
+  return [...last.values()].flatMap(({ process, moments }) => {
     const atMillis = moments.map((moment) => moment.atMillis);
-    const values = moments.map(({ rss, goSys }) => Math.max(0, rss! - goSys!));
+    const values = moments.map(({ rss, goSys }) => Math.max(0, rss - goSys));
     const shape = growthShape(atMillis, values);
     const grown = values[values.length - 1] - values[0];
     const grows =
       shape.tau >= leastOffHeapTau &&
       shape.goesOn >= 0.5 &&
       grown >= leastOffHeapBytes &&
-      grown >= leastOffHeapShare * moments[0].rss!;
+      grown >= leastOffHeapShare * moments[0].rss;
     return grows ? [{ process, atMillis, values, perHour: shape.perHour }] : [];
   });
 }
 
-/** How much of the heap lies idle and was not given back, where that is most of what the process holds; else null. */
-export function idleHeapBytes(processes: readonly ProcessEvidence[]): number | null {
-  const idle = processes.flatMap(({ memory }) => {
+/** Of two of one time the last counts. */
+function momentsOf({ memory }: ProcessEvidence): { atMillis: number; rss: number; goSys: number }[] {
+  const both = memory.flatMap(({ atMillis, rss, goSys }) =>
+    rss === undefined || goSys === undefined ? [] : [{ atMillis, rss, goSys }],
+  );
+  return both.filter(({ atMillis }, i) => atMillis !== both.at(i + 1)?.atMillis);
+}
+
+/** How much of the heap lies idle and was not given back, where that is more than is in use; else null. */
+export function idleHeap(processes: readonly ProcessEvidence[]): { instance: string; bytes: number } | null {
+  const idle = processes.flatMap(({ instance, memory }) => {
     const last = memory.findLast(({ heapIdle, heapReleased }) => heapIdle !== undefined && heapReleased !== undefined);
     if (last === undefined) return [];
     const kept = last.heapIdle! - last.heapReleased!;
-    return kept > (last.heapInuse ?? Infinity) && kept > leastOffHeapBytes ? [kept] : [];
+    return kept > (last.heapInuse ?? Infinity) && kept > leastOffHeapBytes ? [{ instance, bytes: kept }] : [];
   });
-  return idle.length === 0 ? null : idle.reduce((a, b) => Math.max(a, b));
+  return idle.reduce<(typeof idle)[number] | null>((a, b) => (a === null || b.bytes > a.bytes ? b : a), null);
 }

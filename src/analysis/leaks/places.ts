@@ -10,8 +10,8 @@ export type FrameOrigin = 'runtime' | 'standard' | 'dependency' | 'application';
 
 /** Tells the origin of frames in the code of one service. */
 export class CodeMap {
-  /** `github.com/acme/shop/`, where the file of main.main shows it; else null. */
-  private readonly module: string | null;
+  /** Where the file of main.main shows it; else null. */
+  private readonly module: Module | null;
 
   constructor({ stacks }: Pick<LeakEvidence, 'stacks'>) {
     this.module = moduleOf(stacks);
@@ -23,9 +23,10 @@ export class CodeMap {
     if (path === 'main') return 'application';
     const [first] = path.split('/', 1);
     if (first === '' || standardLibrary.has(first)) return 'standard';
-    if (file.includes('/vendor/') || modVersion.test(file)) return 'dependency';
-    if (this.module !== null && !`${path}/`.startsWith(this.module)) return 'dependency';
-    return 'application';
+    if (file.includes('/vendor/') || path.includes('/vendor/')) return 'dependency';
+    const isInside = this.module !== null && `${path}/`.startsWith(this.module.prefix);
+    if (modVersion.test(file)) return isInside && this.module?.isVersioned === true ? 'application' : 'dependency';
+    return this.module === null || isInside ? 'application' : 'dependency';
   }
 
   /** The innermost application frame, else that of a dependency; null if all is Go's own. */
@@ -66,15 +67,46 @@ const standardLibrary = new Set(
   ).split(' '),
 );
 
-/** With -trimpath the file of main.main begins with the path of its module: host, owner, repository. */
-function moduleOf(stacks: readonly EvidenceStack[]): string | null {
+/** What the application's own packages begin with: `github.com/acme/shop/`. */
+interface Module {
+  readonly prefix: string;
+  /** Built by `go install …@version`: its own files have a version in their path, too. */
+  readonly isVersioned: boolean;
+}
+
+function moduleOf(stacks: readonly EvidenceStack[]): Module | null {
   for (const { frames } of stacks) {
     const main = frames.find((frame) => frame.function === 'main.main');
-    if (main === undefined) continue;
-    const elements = main.file.split('/');
-    if (elements.length < 4 || !/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(elements[0]) || modVersion.test(main.file))
-      return null;
-    return `${elements.slice(0, 3).join('/')}/`;
+    const module = main === undefined ? null : moduleOfFile(main.file);
+    if (module !== null) return module;
   }
   return null;
+}
+
+/**
+ * With -trimpath the file of main.main begins with the path of its package, else with a folder. How much of that is the
+ * module is not said: as much as a repository has at the usual hosts, and where a module has a path of its own, its
+ * first two elements, so that less is taken for a dependency rather than more.
+ */
+function moduleOfFile(file: string): Module | null {
+  const version = file.indexOf('@v');
+  if (version > 0) {
+    const cache = file.lastIndexOf(moduleCache, version);
+    const prefix = file.slice(cache < 0 ? 0 : cache + moduleCache.length, version);
+    return { prefix: `${unescapedCapitals(prefix)}/`, isVersioned: true };
+  }
+  const elements = file.split('/').slice(0, -1);
+  if (!/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(elements[0] ?? '')) return null;
+  const length = threeElements.has(elements[0]) ? 3 : 2;
+  return elements.length < length ? null : { prefix: `${elements.slice(0, length).join('/')}/`, isVersioned: false };
+}
+
+const moduleCache = '/pkg/mod/';
+
+/** Hosts of which the path of a repository has an owner and a name. */
+const threeElements = new Set(['github.com', 'gitlab.com', 'bitbucket.org', 'codeberg.org', 'gitee.com', 'git.sr.ht']);
+
+/** The module cache writes `!a` for `A` (golang.org/ref/mod#module-cache). */
+function unescapedCapitals(path: string): string {
+  return path.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

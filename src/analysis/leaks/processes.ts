@@ -7,7 +7,6 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
-import { mean } from './statistics.js';
 
 /**
  * What is known of one process of one build, each kind in the order of time. Growth is judged within a process only:
@@ -23,23 +22,24 @@ export interface ProcessEvidence {
   readonly memory: readonly MemoryEvidence[];
 }
 
-/** Processes by instance and time. */
+/**
+ * Processes by instance and time.
+ *
+ * @param evidence in order, see inOrder
+ */
 export function processesOf({ instances, stacks }: LeakEvidence): ProcessEvidence[] {
-  return instances
-    .toSorted((a, b) => compare(a.name, b.name))
-    .flatMap((instance) => processesOfInstance(instance, stacks));
+  return instances.flatMap((instance) => processesOfInstance(instance, stacks));
 }
 
 function processesOfInstance(
-  { name, snapshots, memory }: InstanceEvidence,
+  { name, snapshots, memory: moments }: InstanceEvidence,
   stacks: LeakEvidence['stacks'],
 ): ProcessEvidence[] {
-  const ordered = snapshots
-    .filter((snapshot) => snapshot.kind === 'goroutineleak' || !isEmpty(snapshot))
-    .sort((a, b) => a.atMillis - b.atMillis || compare(a.id, b.id));
-  const lives = inWholeMoments(
-    processLifetimes(ordered.map(observationOf)).map(({ observations }) => observations.map((index) => ordered[index])),
-  ).flatMap(byBuild);
+  const memory = moments.filter(({ atMillis }) => Number.isFinite(atMillis));
+  const lives = livesOf(snapshots.filter(isMeasured));
+  if (lives.length === 0 && memory.length > 0) {
+    return [{ instance: name, build: '', goroutines: [], heaps: [], proofs: [], memory }];
+  }
   return lives.map((life, place) => {
     const from = place === 0 ? -Infinity : life[0].atMillis;
     const to = lives.at(place + 1)?.[0].atMillis ?? Infinity;
@@ -50,11 +50,39 @@ function processesOfInstance(
       goroutines: settled(ofOneSource(goroutines, stacks)),
       heaps: settled(life.filter((snapshot): snapshot is HeapEvidence => snapshot.kind === 'heap')),
       proofs: life.filter(isProof),
-      memory: memory
-        .filter(({ atMillis }) => atMillis >= from && atMillis < to)
-        .sort((a, b) => a.atMillis - b.atMillis),
+      memory: memory.filter(({ atMillis }) => atMillis >= from && atMillis < to),
     };
   });
+}
+
+/** @param ordered by time @returns the snapshots of each process of each build, by time */
+function livesOf(ordered: readonly StackEvidence[]): StackEvidence[][] {
+  const lives = processLifetimes(ordered.map(observationOf)).map(({ observations, evidence }) => ({
+    life: observations.map((index) => ordered[index]),
+    evidence,
+  }));
+  for (let place = 1; place < lives.length; place++) giveBack(lives[place - 1].life, lives[place].life);
+  // Those that have overtaken each other stand by their counters, seconds apart: by their times again.
+  return lives.flatMap(({ life }) => byBuild(life.sort((a, b) => a.atMillis - b.atMillis)));
+}
+
+/**
+ * A profile of goroutines does not tell of which process it is: a new one shows in the heap that is captured next, or in
+ * a dump. What lies between the last snapshot that is of the old process for sure and the first one that is not belongs to
+ * the nearer of the two: profiles are captured in rounds.
+ */
+function giveBack(old: StackEvidence[], next: StackEvidence[]): void {
+  let sure = -1;
+  let highest = 0n;
+  old.forEach((snapshot, i) => {
+    const id = snapshot.kind === 'heap' ? null : highestId(snapshot);
+    if (snapshot.kind === 'heap' || snapshot.processStartMillis !== null || (id !== null && id >= highest)) sure = i;
+    if (id !== null && id > highest) highest = id;
+  });
+  if (sure < 0) return;
+  const [before, after] = [old[sure].atMillis, next[0].atMillis];
+  const nearer = old.findIndex(({ atMillis }, i) => i > sure && after - atMillis < atMillis - before);
+  if (nearer >= 0) next.unshift(...old.splice(nearer));
 }
 
 /** A goroutineleak profile, even an empty one, or a dump that bears the marks of one. */
@@ -64,56 +92,37 @@ function isProof(snapshot: StackEvidence): snapshot is GoroutineEvidence {
 }
 
 /** A service without goroutines or without a heap has not been measured: such a snapshot is missing, not zero. */
-function isEmpty(snapshot: StackEvidence): boolean {
-  return !(snapshot.kind === 'heap' ? snapshot.inuseBytes : snapshot.counts).some((value) => value > 0);
+function isMeasured(snapshot: StackEvidence): boolean {
+  if (!Number.isFinite(snapshot.atMillis)) return false;
+  if (snapshot.kind === 'goroutineleak') return true;
+  return (snapshot.kind === 'heap' ? snapshot.inuseBytes : snapshot.counts).some((value) => value > 0);
 }
 
 function observationOf(snapshot: StackEvidence): ProcessObservation {
   const { atMillis, processStartMillis } = snapshot;
   return {
     atNanos: nanos(atMillis),
-    startNanos: processStartMillis === null ? null : nanos(processStartMillis),
+    startNanos: processStartMillis === null || !Number.isFinite(processStartMillis) ? null : nanos(processStartMillis),
     ...(snapshot.kind === 'heap'
       ? {
           counters: new Map([
-            ['alloc_space', sum(snapshot.allocBytes)],
-            ['alloc_objects', sum(snapshot.allocObjects)],
+            ...counter('alloc_space', snapshot.allocBytes),
+            ...counter('alloc_objects', snapshot.allocObjects),
           ]),
         }
       : { highestGoroutineId: highestId(snapshot) }),
   };
 }
 
+/** A profile without allocations has not counted them. */
+function counter(name: string, values: Float64Array): [string, number][] {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  return total > 0 ? [[name, total]] : [];
+}
+
 function highestId({ members }: GoroutineEvidence): bigint | null {
   if (members === null || members.ids.length === 0) return null;
   return BigInt(members.ids.reduce((a, b) => Math.max(a, b)));
-}
-
-const takenTogetherMillis = 10_000;
-const takenTogetherShare = 0.1;
-
-/**
- * What was taken together is of one process: a dump tells nothing of a restart that the heap profile beside it shows, and
- * may have been taken just before it. Together is what lies within ten seconds, or a tenth of the usual gap if that is less.
- */
-function inWholeMoments(lives: readonly (readonly StackEvidence[])[]): StackEvidence[][] {
-  const all = lives.flat();
-  const usual = Math.max(
-    ...['heap', 'goroutine'].map((kind) => meanGap(all.filter((snapshot) => snapshot.kind === kind))),
-  );
-  const within = Math.min(takenTogetherMillis, usual * takenTogetherShare);
-  const whole = lives.map((life) => [...life]);
-  for (let place = 1; place < whole.length; place++) {
-    const before = whole[place - 1];
-    const from = whole[place][0].atMillis - within;
-    while (before.length > 0 && before[before.length - 1].atMillis >= from) whole[place].unshift(before.pop()!);
-  }
-  return whole.filter((life) => life.length > 0);
-}
-
-function meanGap(ordered: readonly { readonly atMillis: number }[]): number {
-  if (ordered.length < 2) return 0;
-  return (ordered[ordered.length - 1].atMillis - ordered[0].atMillis) / (ordered.length - 1);
 }
 
 /** A snapshot that does not say its build is of the build before it. */
@@ -157,12 +166,12 @@ const warmupShare = 0.05;
 /** Without what was taken twice and, where enough remains, without the time in which the process warmed up. */
 function settled<S extends GoroutineEvidence | HeapEvidence>(ordered: readonly S[]): S[] {
   const gaps = ordered.slice(1).map(({ atMillis }, i) => atMillis - ordered[i].atMillis);
-  // Not the median: of pairs of a dump and a profile half of the gaps are none.
-  const within = gaps.length === 0 ? 0 : Math.min(takenTogetherMillis, mean(gaps) * sameMomentShare);
+  // Neither the median, as of pairs half of the gaps are none, nor the mean, which a night without any would raise.
+  const usual = gaps.sort((a, b) => a - b).at(Math.floor(gaps.length * 0.75)) ?? 0;
   const moments: S[] = [];
   for (const snapshot of ordered) {
     const before = moments.at(-1);
-    if (before === undefined || snapshot.atMillis - before.atMillis > within) moments.push(snapshot);
+    if (before === undefined || snapshot.atMillis - before.atMillis > usual * sameMomentShare) moments.push(snapshot);
     // Of a dump and a profile of one moment the dump says more.
     else if (hasMembers(snapshot) || !hasMembers(before)) moments[moments.length - 1] = snapshot;
   }
@@ -177,14 +186,6 @@ function hasMembers(snapshot: GoroutineEvidence | HeapEvidence): boolean {
   return snapshot.kind !== 'heap' && snapshot.members !== null;
 }
 
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
 function nanos(millis: number): bigint {
   return BigInt(Math.round(millis)) * 1_000_000n;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

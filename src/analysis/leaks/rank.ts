@@ -1,11 +1,19 @@
 import { defaultConstants, type RankConstants } from './constants.js';
-import { describeGoroutines, describeHeap, describeOffHeap, type UnrankedSuspect } from './describe.js';
+import {
+  describeGoroutines,
+  describeHeap,
+  describeOffHeap,
+  goroutineFingerprint,
+  heapFingerprint,
+  type UnrankedSuspect,
+} from './describe.js';
 import type { LeakEvidence } from './evidence.js';
+import { compare, inOrder } from './evidence-order.js';
 import { goroutineGroups } from './goroutine-groups.js';
 import { type GoroutineSuspect, goroutineSuspects } from './goroutine-suspects.js';
 import { heapPlaces } from './heap-places.js';
-import { heapSuspects } from './heap-suspects.js';
-import { heldByGoroutines, hoursToLimit, idleHeapBytes, memoryCost, offHeapGrowth } from './memory.js';
+import { type HeapSuspect, heapSuspects } from './heap-suspects.js';
+import { heldByGoroutines, hoursToLimit, idleHeap, memoryCost, offHeapGrowth } from './memory.js';
 import { CodeMap } from './places.js';
 import { type ProcessEvidence, processesOf } from './processes.js';
 import { correlation } from './statistics.js';
@@ -26,73 +34,109 @@ const defaultLimit = 50;
  */
 export function rankLeaks(evidence: LeakEvidence, options: RankOptions = {}): LeakRanking {
   const { constants = defaultConstants, limit = defaultLimit } = options;
-  const processes = processesOf(evidence);
-  const code = new CodeMap(evidence);
-  const goroutines = goroutineSuspects(evidence, processes, goroutineGroups(evidence, code), constants);
-  const heaps = heapSuspects(evidence, processes, heapPlaces(evidence, code), constants);
+  const ordered = inOrder(evidence);
+  const processes = processesOf(ordered);
+  const code = new CodeMap(ordered);
+  const goroutines = goroutineSuspects(ordered, processes, goroutineGroups(ordered, code), constants);
+  const heaps = heapSuspects(ordered, processes, heapPlaces(ordered, code), constants);
   const held = heldByGoroutines(goroutines, heaps);
   const attached = new Set([...held.values()].flat());
-  const found = [
-    ...goroutines.map((suspect): UnrankedSuspect => {
-      const cost = memoryCost(suspect, held.get(suspect) ?? []);
-      const described = describeGoroutines(suspect, processes);
-      const hours =
-        suspect.fleet === null || cost === null ? null : hoursToLimit(suspect.fleet, cost.bytesPerGoroutine);
-      return { ...described, memoryCost: cost, growth: { ...described.growth, hoursToLimit: hours } };
-    }),
-    ...heaps
-      .filter((suspect) => !attached.has(suspect))
-      .map((suspect): UnrankedSuspect => {
-        const described = describeHeap(suspect);
-        return { ...described, growth: { ...described.growth, hoursToLimit: hoursToLimit(suspect.fleet, 1) } };
-      }),
-    ...describeOffHeap(offHeapGrowth(processes)),
+  const candidates = [
+    ...goroutines.map((suspect) => goroutineCandidate(suspect, held.get(suspect) ?? [])),
+    ...heaps.filter((suspect) => !attached.has(suspect)).map(heapCandidate),
+    ...describeOffHeap(offHeapGrowth(processes)).map((suspect) => ({
+      ...suspect,
+      fingerprint: () => suspect.fingerprint,
+      describe: () => suspect,
+      goroutines: null,
+    })),
   ];
-  const ranked = found
+  const ranked = candidates
     .filter(({ score, tier }) => score > 0 || tier === 'confirmed')
     .sort(
       (a, b) =>
         suspectTiers.indexOf(a.tier) - suspectTiers.indexOf(b.tier) ||
         b.score - a.score ||
-        b.growth.now - a.growth.now ||
-        (a.fingerprint < b.fingerprint ? -1 : 1),
+        compare(a.fingerprint(), b.fingerprint()),
     )
-    .slice(0, limit)
-    .map((suspect, place) => ({ ...suspect, rank: place + 1 }));
-  const related = relatedTo(goroutines, processes);
+    .slice(0, limit);
+  const related = relatedTo(ranked.flatMap(({ goroutines: suspect }) => suspect ?? []));
   return {
-    suspects: ranked.map((suspect) => ({ ...suspect, related: related.get(suspect.fingerprint) ?? [] })),
+    suspects: ranked.map(({ describe }, place) => {
+      const suspect = describe();
+      return { rank: place + 1, ...suspect, related: related.get(suspect.fingerprint) ?? [] };
+    }),
     notes: notesOf(processes),
     judged: judgedOf(processes),
   };
 }
 
-const sameLeak = 0.98;
+/** What the order needs of a suspect; the rest is worked out for those that are told of: there may be thousands. */
+interface Candidate extends Pick<UnrankedSuspect, 'tier' | 'score'> {
+  readonly fingerprint: () => string;
+  readonly describe: () => UnrankedSuspect;
+  readonly goroutines: GoroutineSuspect | null;
+}
 
-/** Convincing groups of goroutines that grow together are parts of one leak: the stuck child, and who waits for it. */
-function relatedTo(
-  goroutines: readonly GoroutineSuspect[],
-  processes: readonly ProcessEvidence[],
-): Map<string, string[]> {
-  const convincing = goroutines.flatMap((suspect) =>
-    suspect.tier === 'watch' || suspect.fleet === null
-      ? []
-      : [{ leading: suspect.fleet.leading, id: describeGoroutines(suspect, processes).fingerprint }],
-  );
-  return new Map(
-    convincing.map(({ leading, id }) => [
-      id,
-      convincing
-        .filter(
-          (other) =>
-            other.id !== id &&
-            other.leading.process === leading.process &&
-            correlation(leading.values, other.leading.values) >= sameLeak,
-        )
-        .map((other) => other.id)
-        .sort(),
-    ]),
-  );
+function goroutineCandidate(suspect: GoroutineSuspect, held: readonly HeapSuspect[]): Candidate {
+  return {
+    ...suspect,
+    fingerprint: () => goroutineFingerprint(suspect),
+    describe: () => {
+      const described = describeGoroutines(suspect);
+      const cost = memoryCost(suspect, held);
+      const hours =
+        suspect.fleet === null || cost === null ? null : hoursToLimit(suspect.fleet, cost.bytesPerGoroutine);
+      return { ...described, memoryCost: cost, growth: { ...described.growth, hoursToLimit: hours } };
+    },
+    goroutines: suspect,
+  };
+}
+
+function heapCandidate(suspect: HeapSuspect): Candidate {
+  return {
+    ...suspect,
+    fingerprint: () => heapFingerprint(suspect),
+    describe: () => {
+      const described = describeHeap(suspect);
+      return { ...described, growth: { ...described.growth, hoursToLimit: hoursToLimit(suspect.fleet, 1) } };
+    },
+    goroutines: null,
+  };
+}
+
+const sameLeak = 0.98;
+/** Of each suspect, the surest. */
+const mostRelated = 20;
+
+/**
+ * Convincing groups of goroutines that grow together are parts of one leak: the stuck child, and who waits for it.
+ *
+ * @param ranked the surest first
+ * @returns fingerprints by fingerprint
+ */
+function relatedTo(ranked: readonly GoroutineSuspect[]): Map<string, string[]> {
+  const byProcess = new Map<ProcessEvidence, { values: readonly number[]; id: string }[]>();
+  for (const suspect of ranked) {
+    if (suspect.tier === 'watch' || suspect.fleet === null) continue;
+    const { process, values } = suspect.fleet.leading;
+    const one = { values, id: goroutineFingerprint(suspect) };
+    const known = byProcess.get(process);
+    if (known === undefined) byProcess.set(process, [one]);
+    else known.push(one);
+  }
+  const related = new Map<string, string[]>();
+  for (const together of byProcess.values()) {
+    for (const { id, values } of together) {
+      const others: string[] = [];
+      for (const other of together) {
+        if (others.length === mostRelated) break;
+        if (other.id !== id && correlation(values, other.values) >= sameLeak) others.push(other.id);
+      }
+      related.set(id, others.sort());
+    }
+  }
+  return related;
 }
 
 function notesOf(processes: readonly ProcessEvidence[]): string[] {
@@ -107,10 +151,10 @@ function notesOf(processes: readonly ProcessEvidence[]): string[] {
     notes.push(
       `With ${most} snapshots of a process a level that is being reached looks like a leak; six and more tell them apart.`,
     );
-  const idle = idleHeapBytes(processes);
+  const idle = idleHeap(processes);
   if (idle !== null)
     notes.push(
-      `${bytesText(idle)} of the heap lie idle and were not given back to the system: memory that looks used, and is no leak.`,
+      `Of the heap of ${idle.instance}, ${bytesText(idle.bytes)} are idle and were not given back to the system: memory that looks used, and is no leak.`,
     );
   return notes;
 }

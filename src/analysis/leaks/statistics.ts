@@ -29,15 +29,18 @@ export function gamma(values: ArrayLike<number>): number {
 }
 
 /**
- * The probability that a series without trend has a τ as high as this one: exact for up to `exactPoints` points, normal
- * beyond (Kendall 1938; the variance is n(n−1)(2n+5)/18).
+ * The probability that a series without trend and without ties has a τ as high as this one: exact for up to
+ * `exactPoints` points, normal beyond (Kendall 1938; the variance is n(n−1)(2n+5)/18). A series with ties has less room
+ * to be in order, so that this is too high for it, never too low.
  */
 export function kendallChance(tau: number, points: number): number {
   if (points < 2) return 1;
   const pairs = (points * (points - 1)) / 2;
-  // Of a permutation with so few inversions; half a pair of slack for what ties leave.
-  const inversions = Math.floor((pairs * (1 - tau)) / 2 + 1e-9);
-  if (points <= exactPoints) return inversionsUpTo(points, inversions);
+  if (points <= exactPoints) {
+    // (pairs − inversions) − inversions ≥ τ · pairs; the little is for what the division by pairs has rounded.
+    const inversions = Math.floor((pairs * (1 - tau)) / 2 + 1e-9);
+    return inversionsUpTo(points, inversions);
+  }
   const variance = (points * (points - 1) * (2 * points + 5)) / 18;
   return 1 - normalCdf((tau * pairs - 1) / Math.sqrt(variance));
 }
@@ -46,15 +49,18 @@ const exactPoints = 10;
 
 /** The share of the permutations of n that have at most so many inversions (Mahonian numbers). */
 function inversionsUpTo(n: number, inversions: number): number {
-  let counts = [1];
+  let shares = [1];
   for (let size = 2; size <= n; size++) {
-    const next = new Array<number>(counts.length + size - 1).fill(0);
-    counts.forEach((count, at) => {
-      for (let added = 0; added < size; added++) next[at + added] += count / size;
+    const next = new Array<number>(shares.length + size - 1).fill(0);
+    shares.forEach((share, at) => {
+      for (let added = 0; added < size; added++) next[at + added] += share / size;
     });
-    counts = next;
+    shares = next;
   }
-  return counts.slice(0, inversions + 1).reduce((sum, share) => sum + share, 0);
+  return Math.min(
+    1,
+    shares.slice(0, inversions + 1).reduce((sum, share) => sum + share, 0),
+  );
 }
 
 /** The standard normal distribution; absolute error below 7.5e-8 (Abramowitz and Stegun 26.2.17). */
@@ -126,14 +132,20 @@ export function clip(value: number, low: number, high: number): number {
 
 /** How a series that is suspected to grow did so. */
 export interface GrowthShape {
+  /** How many points that is told of. */
+  readonly points: number;
   /** Per hour (Theil–Sen). */
   readonly perHour: number;
   /** What it grew by in the window at that slope. */
   readonly grown: number;
   readonly tau: number;
-  /** The slope of the second half against the whole, from 0 (it stands still by now) to 1 (three fifths and more, and three tenths in the last third). 1 for fewer than 4 points. */
+  /**
+   * The slope of the second half against the whole, from 0 (it stands still by now) to 1 (three
+   * fifths and more, and three tenths in the last third). 1 where there is nothing to
+   * compare: of fewer than 4 points, or where the whole does not rise.
+   */
   readonly goesOn: number;
-  /** The deepest fall against the whole range, from 0 (it never fell) to 1. */
+  /** The deepest fall against the whole range, from 0 to 1; from 9 points on single low ones are no fall. */
   readonly drawdown: number;
   /** The least of each third does not fall and in the end rises, by more than a tenth in all; null for fewer than 9 points. */
   readonly floorRises: boolean | null;
@@ -147,6 +159,7 @@ export function growthShape(atMillis: readonly number[], values: readonly number
   const hours = atMillis.map((at) => (at - atMillis[0]) / hourMillis);
   const perHour = theilSenSlope(hours, values) ?? 0;
   return {
+    points: n,
     perHour,
     grown: perHour * hours[n - 1],
     tau: kendallTau(values),
@@ -202,3 +215,21 @@ export function sinceItBegan(atMillis: number[], values: number[]): [number[], n
 }
 
 const leastSinceItBegan = 4;
+
+export function neverFalls(values: readonly number[]): boolean {
+  return values.every((value, i) => i === 0 || value >= values[i - 1]);
+}
+
+/**
+ * For each of the times the place of the nearest among the others, the earlier one of two that are as near.
+ *
+ * @param times ascending
+ * @param others ascending, not empty
+ */
+export function nearestTo(times: readonly number[], others: readonly number[]): number[] {
+  let place = 0;
+  return times.map((at) => {
+    while (place + 1 < others.length && Math.abs(others[place + 1] - at) < Math.abs(others[place] - at)) place++;
+    return place;
+  });
+}

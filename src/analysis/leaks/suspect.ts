@@ -11,7 +11,7 @@ export interface LeakSuspect {
   /** From 1. */
   readonly rank: number;
   readonly tier: SuspectTier;
-  /** The product of the factors: comparable within one ranking and kind only. */
+  /** The product of all factors: comparable within one ranking and kind only. */
   readonly score: number;
   readonly kind: SuspectKind;
   /** The same for the same place in another build, whatever lines have moved. 32 hexadecimal digits. */
@@ -53,11 +53,11 @@ export interface SuspectFactor {
 
 export interface SuspectGrowth {
   readonly unit: 'goroutines' | 'bytes';
-  /** Of all instances that are alive, per hour. */
+  /** Of all instances in which it grows now, per hour. Where it is over everywhere: of those in which it last grew. */
   readonly perHour: number;
-  /** At the end of the window, all instances that are alive. */
+  /** In the same instances, in the last snapshot of each; counts beyond 2^53 are rounded. */
   readonly now: number;
-  /** Of what the service's goroutines or heap grew in the window, from 0 to 1. */
+  /** Of all that grew in the process that is told of, from 0 to 1. */
   readonly share: number;
   /** Until the memory limit at this rate; null: no limit is known, or it will not be reached. */
   readonly hoursToLimit: number | null;
@@ -68,10 +68,10 @@ export interface SuspectInstance {
   readonly affected: boolean;
   readonly perHour: number;
   readonly now: number;
-  /** Process lifetimes that were judged, and those of them in which it grew. */
+  /** Process lifetimes of three and more snapshots, and those of them in which it grew. */
   readonly lifetimes: number;
   readonly grownLifetimes: number;
-  /** The series that was judged, at most a few dozen points: Unix milliseconds and values. */
+  /** The series that was judged, with as many points as the evidence has: Unix milliseconds and values. */
   readonly atMillis: readonly number[];
   readonly values: readonly number[];
   /** Ids of the snapshots between which it grew. */

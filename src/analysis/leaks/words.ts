@@ -16,3 +16,13 @@ export function bytesText(bytes: number): string {
   }
   return `${bytes < 0 ? '-' : ''}${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** `1 instance`, `2 instances` */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Over how much of a series its trend is taken: from when it began to grow. */
+export function trendText(statistic: string, points: number, snapshots: number): string {
+  return `${statistic} over ${points === snapshots ? '' : `the last ${points} of `}${snapshots} snapshots`;
+}
