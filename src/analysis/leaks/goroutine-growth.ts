@@ -342,7 +342,7 @@ class GroupAges {
       for (let at = members.start[row]; at < members.start[row + 1]; at++) {
         const minutes = members.waitMinutes[at];
         count++;
-        if (isLeaked || minutes >= this.#stuckMinutes) stuck++;
+        if (minutes >= this.#stuckMinutes) stuck++;
         const seen = reached.findIndex((highest) => members.ids[at] <= highest);
         const knownMillis = atMillis - this.#listed[seen].atMillis;
         if (knownMillis <= waitSlackMillis) continue;
