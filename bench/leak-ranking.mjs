@@ -262,8 +262,8 @@ function placesOf(areGoroutines) {
       const name = `example.com/shop/p${level}.(*Handler${branch}).Do${branch % 7}`;
       node = tree.child(node, frame(name, `/src/shop/p${level}/handler${branch}.go`, 20 + branch));
     }
-    const leaf =
-      site < leaks ? `example.com/shop/leak.(*Store).Add${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
+    const leak = areGoroutines ? 'leak.(*Pool).Send' : 'hoard.(*Store).Add';
+    const leaf = site < leaks ? `example.com/shop/${leak}${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
     leaves.add(tree.child(node, frame(leaf, `/src/shop/site${site}.go`, 10 + (site % 300))));
   }
   const sampleTypes = areGoroutines
