@@ -135,7 +135,7 @@ function judge(
 
   evidence *= add(
     'goes on',
-    constants.plateauFloor + (1 - constants.plateauFloor) * shape.goesOn,
+    1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sureOfPlateau(shape.grown),
     n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
@@ -171,7 +171,7 @@ function judge(
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
   const [known] = matches;
-  if (known?.signature.id === 'http-response-body' && idle) {
+  if (idle && isConnectionToOthers(known)) {
     evidence *= add('signature', constants.idleConnections, 'connections that wait for the next request');
     whyNot.push(
       'These connections wait for the next request: they are as many as there are servers to talk to, unless a Transport is made for each request.',
@@ -202,6 +202,15 @@ function judge(
   );
   if (share >= 0.3) why.push(`That is ${percent(share)} of what the goroutines of the process grew by.`);
   return { evidence, size, factors, why, whyNot };
+}
+
+function isConnectionToOthers(known: SignatureMatch | undefined): boolean {
+  return known?.signature.id === 'http-response-body' || known?.signature.id === 'http-idle-connections';
+}
+
+/** Of a few that come one by one, none may well come for a while: the last third is to bring a third of them. */
+function sureOfPlateau(grown: number): number {
+  return 1 - Math.exp(-Math.max(0, grown) / 6);
 }
 
 const snapshotsToTell = 6;

@@ -37,9 +37,9 @@ function processesOfInstance(
   const ordered = snapshots
     .filter((snapshot) => snapshot.kind === 'goroutineleak' || !isEmpty(snapshot))
     .sort((a, b) => a.atMillis - b.atMillis || compare(a.id, b.id));
-  const lives = processLifetimes(ordered.map(observationOf)).flatMap(({ observations }) =>
-    byBuild(observations.map((index) => ordered[index])),
-  );
+  const lives = inWholeMoments(
+    processLifetimes(ordered.map(observationOf)).map(({ observations }) => observations.map((index) => ordered[index])),
+  ).flatMap(byBuild);
   return lives.map((life, place) => {
     const from = place === 0 ? -Infinity : life[0].atMillis;
     const to = lives.at(place + 1)?.[0].atMillis ?? Infinity;
@@ -89,6 +89,33 @@ function highestId({ members }: GoroutineEvidence): bigint | null {
   return BigInt(members.ids.reduce((a, b) => Math.max(a, b)));
 }
 
+const takenTogetherMillis = 10_000;
+const takenTogetherShare = 0.1;
+
+/**
+ * What was taken together is of one process: a dump tells nothing of a restart that the heap profile beside it shows, and
+ * may have been taken just before it. Together is what lies within ten seconds, or a tenth of the usual gap if that is less.
+ */
+function inWholeMoments(lives: readonly (readonly StackEvidence[])[]): StackEvidence[][] {
+  const all = lives.flat();
+  const usual = Math.max(
+    ...['heap', 'goroutine'].map((kind) => meanGap(all.filter((snapshot) => snapshot.kind === kind))),
+  );
+  const within = Math.min(takenTogetherMillis, usual * takenTogetherShare);
+  const whole = lives.map((life) => [...life]);
+  for (let place = 1; place < whole.length; place++) {
+    const before = whole[place - 1];
+    const from = whole[place][0].atMillis - within;
+    while (before.length > 0 && before[before.length - 1].atMillis >= from) whole[place].unshift(before.pop()!);
+  }
+  return whole.filter((life) => life.length > 0);
+}
+
+function meanGap(ordered: readonly { readonly atMillis: number }[]): number {
+  if (ordered.length < 2) return 0;
+  return (ordered[ordered.length - 1].atMillis - ordered[0].atMillis) / (ordered.length - 1);
+}
+
 /** A snapshot that does not say its build is of the build before it. */
 function byBuild(life: readonly StackEvidence[]): StackEvidence[][] {
   const parts: StackEvidence[][] = [];
@@ -118,7 +145,10 @@ function ofOneSource(
   return snapshots.filter((snapshot) => !isDump(snapshot));
 }
 
-/** Snapshots closer together than this share of the usual gap are one moment, of which the last one counts. */
+/**
+ * Snapshots closer together than this share of the usual gap are one moment, of which the last one counts; but a night
+ * between two recordings makes no two of one recording the same.
+ */
 const sameMomentShare = 0.05;
 const leastAfterWarmup = 3;
 const warmupMillis = 300_000;
@@ -128,11 +158,11 @@ const warmupShare = 0.05;
 function settled<S extends GoroutineEvidence | HeapEvidence>(ordered: readonly S[]): S[] {
   const gaps = ordered.slice(1).map(({ atMillis }, i) => atMillis - ordered[i].atMillis);
   // Not the median: of pairs of a dump and a profile half of the gaps are none.
-  const usual = gaps.length === 0 ? 0 : mean(gaps);
+  const within = gaps.length === 0 ? 0 : Math.min(takenTogetherMillis, mean(gaps) * sameMomentShare);
   const moments: S[] = [];
   for (const snapshot of ordered) {
     const before = moments.at(-1);
-    if (before === undefined || snapshot.atMillis - before.atMillis > usual * sameMomentShare) moments.push(snapshot);
+    if (before === undefined || snapshot.atMillis - before.atMillis > within) moments.push(snapshot);
     // Of a dump and a profile of one moment the dump says more.
     else if (hasMembers(snapshot) || !hasMembers(before)) moments[moments.length - 1] = snapshot;
   }
