@@ -259,7 +259,7 @@ function placesOf(areGoroutines) {
     const depth = 7 + Math.floor(random() * 12);
     for (let level = 0; level < depth; level++) {
       const branch = Math.floor(random() * (level < depth / 2 ? 3 : 40));
-      const name = `example.com/shop/p${level}.(*Handler${branch}).Do${branch % 7}`;
+      const name = `example.com/shop/${areGoroutines ? 'work' : 'api'}${level}.(*Handler${branch}).Do${branch % 7}`;
       node = tree.child(node, frame(name, `/src/shop/p${level}/handler${branch}.go`, 20 + branch));
     }
     const leak = areGoroutines ? 'leak.(*Pool).Send' : 'hoard.(*Store).Add';
