@@ -259,11 +259,11 @@ function placesOf(areGoroutines) {
     const depth = 7 + Math.floor(random() * 12);
     for (let level = 0; level < depth; level++) {
       const branch = Math.floor(random() * (level < depth / 2 ? 3 : 40));
-      const name = `example.com/shop/p${level}.(*Handler${branch}).Do${branch % 7}`;
+      const name = `example.com/shop/${areGoroutines ? 'work' : 'api'}${level}.(*Handler${branch}).Do${branch % 7}`;
       node = tree.child(node, frame(name, `/src/shop/p${level}/handler${branch}.go`, 20 + branch));
     }
-    const leaf =
-      site < leaks ? `example.com/shop/leak.(*Store).Add${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
+    const leak = areGoroutines ? 'leak.(*Pool).Send' : 'hoard.(*Store).Add';
+    const leaf = site < leaks ? `example.com/shop/${leak}${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
     leaves.add(tree.child(node, frame(leaf, `/src/shop/site${site}.go`, 10 + (site % 300))));
   }
   const sampleTypes = areGoroutines
