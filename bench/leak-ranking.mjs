@@ -66,21 +66,21 @@ try {
   await server.stop();
 }
 
-function report({ first, warm, cpu, evidence, rank, vectors, stacks, top, notes, mebibytes, peer, peerSeries }) {
-  figure('ranking, a thread that knows nothing yet, s', (first / 1000).toFixed(2), '< 3');
-  figure('  the same again, s', (warm / 1000).toFixed(2), `CPU of the process ${(cpu / 1000).toFixed(2)}`);
-  figure(
-    '  of that reading the evidence, ranking it, s',
-    `${(evidence / 1000).toFixed(2)}, ${(rank / 1000).toFixed(2)}`,
-  );
-  figure('  vectors read, of', `${vectors} of ${blocks * perBlock * instances * 2}`, `${stacks} stacks`);
+function report({ first, again, evidence, rank, peer, vectors, stacks, top, notes, mebibytes, peerSeries }) {
+  const seconds = ({ wall }) => (wall / 1000).toFixed(2);
+  const processor = ({ cpu }) => `CPU of the process ${(cpu / 1000).toFixed(2)}`;
+  figure('ranking, a thread that knows nothing yet, s', seconds(first), `< 3; ${processor(first)}`);
+  figure('  the same again, s', seconds(again), processor(again));
+  figure('  of that reading the evidence, s', seconds(evidence), processor(evidence));
+  figure('  ranking it, s', seconds(rank), processor(rank));
+  figure('  vectors read', vectors, `of ${blocks * perBlock * instances * 2}; ${stacks} stacks`);
   figure(
     '  peak memory of the process, MiB',
     mebibytes.peak.toFixed(0),
     `< 500; ${mebibytes.before.toFixed(0)} before`,
   );
-  figure(`Theil–Sen over ${peerSeries} series of 64 points, s`, (peer / 1000).toFixed(2));
-  figure('ranking / Theil–Sen over all series', (first / peer).toFixed(2));
+  figure(`Theil–Sen over ${peerSeries} series of 64 points, s`, seconds(peer), processor(peer));
+  figure('ranking / Theil–Sen over all series, CPU', (first.cpu / peer.cpu).toFixed(2));
   for (const note of notes) console.log(`note: ${note}`);
   for (const suspect of top) console.log(`  ${suspect}`);
 }
@@ -259,11 +259,11 @@ function placesOf(areGoroutines) {
     const depth = 7 + Math.floor(random() * 12);
     for (let level = 0; level < depth; level++) {
       const branch = Math.floor(random() * (level < depth / 2 ? 3 : 40));
-      const name = `example.com/shop/p${level}.(*Handler${branch}).Do${branch % 7}`;
+      const name = `example.com/shop/${areGoroutines ? 'work' : 'api'}${level}.(*Handler${branch}).Do${branch % 7}`;
       node = tree.child(node, frame(name, `/src/shop/p${level}/handler${branch}.go`, 20 + branch));
     }
-    const leaf =
-      site < leaks ? `example.com/shop/leak.(*Store).Add${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
+    const leak = areGoroutines ? 'leak.(*Pool).Send' : 'hoard.(*Store).Add';
+    const leaf = site < leaks ? `example.com/shop/${leak}${site}` : `example.com/shop/site${site % 1999}.Make${site}`;
     leaves.add(tree.child(node, frame(leaf, `/src/shop/site${site}.go`, 10 + (site % 300))));
   }
   const sampleTypes = areGoroutines

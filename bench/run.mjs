@@ -1,7 +1,7 @@
 // npm run bench [NAME…]: runs the named benchmarks, or all.
 const all = [
   ...['decode', 'profile-text', 'goroutine-dump', 'runtime-logs', 'exectrace', 'cli-top'],
-  ...['ingest', 'index-size', 'queries', 'suspects'],
+  ...['ingest', 'index-size', 'queries', 'suspects', 'leak-ranking'],
 ];
 const chosen = process.argv.slice(2);
 for (const name of chosen.length > 0 ? chosen : all) {

@@ -3,11 +3,13 @@ import { defaultConstants, tunable } from '../../dist/analysis/leaks/constants.j
 import { foldCount } from './folds.mjs';
 
 /** Of the windows with an injected leak every so manieth is used for tuning, of the healthy ones likewise. */
-const every = { injected: 7, injectedHeap: 3, healthy: 5, fixed: 11, natural: 1 };
+const every = { injected: 11, injectedHeap: 7, healthy: 2, fixed: 5, natural: 1 };
 
-/** Windows of two snapshots tell too little to tune on, and those from the start are parts of the others. */
+/** Windows of two snapshots tell too little to tune on, those without a leak of less than six, and prefixes are parts. */
 export function isForTuning(job, window) {
-  return job.length !== 2 && job.suite in every && window % every[job.suite] === 0;
+  const tells =
+    job.suite === 'healthy' || job.suite === 'fixed' ? job.length === 'all' || job.length >= 6 : job.length !== 2;
+  return tells && job.suite in every && window % every[job.suite] === 0;
 }
 
 /** What tuning wants to know of a window. */
@@ -72,7 +74,7 @@ function worth(outcomes, keep) {
 }
 
 /** Constants must be worth so much more to be taken: less is chance. */
-const leastGain = 0.002;
+const leastGain = 0.004;
 
 /**
  * Coordinate search from the default constants: one constant after another, each to the candidate that is worth most,

@@ -190,7 +190,7 @@ async function readFacts(
   );
 }
 
-/** As they are called where builds are shown. */
+/** By their version; those that have none by their commit, or their number in CI. */
 async function buildNames(
   tx: Tx,
   tenantId: TenantId,
@@ -200,7 +200,7 @@ async function buildNames(
   const ids = [...new Set(places.flatMap(({ buildId }) => (buildId === null ? [] : [buildId])))];
   if (ids.length === 0) return new Map();
   const rows = await tx.query<{ build_id: string; name: string }[]>(
-    `select build_id, concat_ws(' ', nullif(version, ''), nullif(git_sha, ''), nullif(ci_build, '')) as name
+    `select build_id, coalesce(nullif(version, ''), nullif(git_sha, ''), ci_build) as name
        from build where tenant_id = $1 and service_id = $2 and build_id = any($3::bigint[])`,
     [tenantId, serviceId, ids],
   );

@@ -19,10 +19,14 @@ import type { TenantId, Tx } from '../platform/database.js';
 export const mostSnapshots = 48;
 /** Half of them those that were seen last, the others those that were seen for longest. */
 export const mostInstances = 32;
-/** In all series together; but for that no series is thinned to less than `fewestSnapshots`. */
+/** In all series together; but for that none is thinned to less than `fewestSnapshots`. */
 const mostVectors = 1_200;
 const fewestSnapshots = 12;
-/** Sealed; some seven times that in memory. */
+/**
+ * Sealed: a million rows of heaps, and more of goroutines. Of more than that the largest series are thinned further; but
+ * to less than `fewestSnapshots` only beyond the second, for which there would be no room in memory.
+ */
+const vectorBytes = 6 * 2 ** 20;
 const mostVectorBytes = 24 * 2 ** 20;
 /** That are looked at for each snapshot that is kept. */
 const stepsPerSnapshot = 4;
@@ -361,7 +365,7 @@ async function readAround(
   ];
 }
 
-/** At most so many of each series, and no more than memory has room for. */
+/** At most so many of each series, and no more than there is time and room for. */
 function keep(candidates: readonly VectorPlace[], around: readonly VectorPlace[], most: number): VectorPlace[] {
   const marked = new Set(around.map(({ snapshotId }) => snapshotId));
   const known = new Map([...candidates, ...around].map((place) => [place.snapshotId, place]));
@@ -370,12 +374,31 @@ function keep(candidates: readonly VectorPlace[], around: readonly VectorPlace[]
     const marks = new Set([...ordered.keys()].filter((index) => marked.has(ordered[index].snapshotId)));
     return { ordered, times: ordered.map(({ at }) => at), marks };
   });
-  const keptWith = (limit: number): VectorPlace[] =>
-    series.flatMap(({ ordered, times, marks }) => thinned(times, marks, limit).map((index) => ordered[index]));
-  let kept = keptWith(most);
-  const bytes = kept.reduce((sum, { sealedBytes }) => sum + sealedBytes, 0);
-  if (bytes > mostVectorBytes) kept = keptWith(Math.max(2, Math.floor((most * mostVectorBytes) / bytes)));
-  return kept.sort(byTime);
+  const limits = fairLimits(
+    series.map(({ ordered }) => mean(ordered.map(({ sealedBytes }) => sealedBytes))),
+    most,
+  );
+  return series
+    .flatMap(({ ordered, times, marks }, n) => thinned(times, marks, limits[n]).map((index) => ordered[index]))
+    .sort(byTime);
+}
+
+/** How many of each series there is room for: the small ones whole, and what they leave is shared among the others. */
+function fairLimits(bytesEach: readonly number[], most: number): number[] {
+  const limits = new Array<number>(bytesEach.length);
+  const smallestFirst = [...bytesEach.keys()].sort((a, b) => bytesEach[a] - bytesEach[b]);
+  let room = vectorBytes;
+  smallestFirst.forEach((series, place) => {
+    const fair = room / (smallestFirst.length - place) / bytesEach[series];
+    const fewest = Math.min(fewestSnapshots, mostVectorBytes / bytesEach.length / bytesEach[series]);
+    limits[series] = Math.min(most, Math.max(2, Math.floor(Math.max(fair, fewest))));
+    room = Math.max(0, room - limits[series] * bytesEach[series]);
+  });
+  return limits;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** What a dump and a profile of goroutines are alike. */

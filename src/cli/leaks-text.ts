@@ -68,9 +68,15 @@ export function suspectText(suspect: LeakSuspect, view: LeaksView): string {
   add('why not', whyNot.map(escapeControl));
   for (const { title, meaning, fix, links } of advice)
     add('do', [`${title}: ${meaning}`, fix, ...links].map(escapeControl));
-  add('related', related.map(escapeControl));
+  add('related', relatedTexts(related, view));
   add('stack', stackTexts(suspect));
   return lines.join('\n');
+}
+
+function relatedTexts(fingerprints: readonly string[], { found }: LeaksView): string[] {
+  return found
+    .filter(({ fingerprint }) => fingerprints.includes(fingerprint))
+    .map(({ rank, pivot }) => `#${rank} ${escapeControl(pivot.function)}, part of the same leak`);
 }
 
 const tierNames: Readonly<Record<SuspectTier, string>> = {
@@ -163,9 +169,12 @@ function stackTexts({ stack, pivot }: LeakSuspect): string[] {
   return rest > 0 ? [...texts, `  … ${rest} more frames`] : texts;
 }
 
+/** Suspects to watch that are told of in a line each. */
+const watchShown = 10;
+
 function watchText(suspects: readonly LeakSuspect[], view: LeaksView): string[] {
   if (suspects.length === 0) return [];
-  const rows = suspects.map((suspect) => {
+  const rows = suspects.slice(0, watchShown).map((suspect) => {
     const { rank, kind, growth, pivot, state, instances } = suspect;
     return [
       `#${rank}`,
@@ -176,8 +185,13 @@ function watchText(suspects: readonly LeakSuspect[], view: LeaksView): string[] 
       placeText(pivot),
     ];
   });
+  const more = suspects.length - rows.length;
   return [
-    ['To watch (--all says why):', table(['', 'KIND', 'GROWTH', 'NOW', 'STATE', 'PLACE'], rows, [2, 3])].join('\n'),
+    [
+      'To watch (--all says why):',
+      table(['', 'KIND', 'GROWTH', 'NOW', 'STATE', 'PLACE'], rows, [2, 3]),
+      ...(more > 0 ? [`and ${more} more`] : []),
+    ].join('\n'),
   ];
 }
 

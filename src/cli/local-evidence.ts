@@ -11,7 +11,7 @@ import {
   localFiles,
   type ReadFile,
   readFiles,
-  remarkOnUnread,
+  remarkOnBroken,
   some,
   timeNotes,
   type UnreadFile,
@@ -57,7 +57,11 @@ export function readEvidence(
     out.progress(`${++read} of ${files.length} files`);
   }
   out.progress(null);
-  remarkOnUnread(unread, out);
+  remarkOnBroken(unread, out);
+  const unknown = unread.filter(({ isUnknown }) => isUnknown);
+  if (unknown.length > 0) {
+    out.remark(`${filesThat(unknown.length, 'is', 'are')} nothing that Go writes: ${some(unknown)}`);
+  }
   remarkOnLeftOut(collected, out);
   if (collected.isEmpty()) {
     throw new CliFailure('failed', 'There is no snapshot of goroutines, of a heap or of memory in these files.');

@@ -65,7 +65,7 @@ export interface ReadFile extends LocalFile {
 /** A file of a folder that could not be read, and why. */
 export interface UnreadFile {
   readonly path: string;
-  /** Nothing that is known here, or known but broken; or there is no reading of the file. */
+  /** Nothing that is known here. Else it is known but broken, or the file cannot be opened. */
   readonly isUnknown: boolean;
   readonly message: string;
 }
@@ -109,11 +109,8 @@ function cluesOf(
   };
 }
 
-/** Says of which files of the folders there is nothing to be had. */
-export function remarkOnUnread(unread: readonly UnreadFile[], out: Terminal): void {
-  const unknown = unread.filter(({ isUnknown }) => isUnknown);
-  if (unknown.length > 0)
-    out.remark(`${filesThat(unknown.length, 'is', 'are')} nothing that Go writes: ${some(unknown)}`);
+/** Says which files of the folders are left out though it shows what they were meant to be. */
+export function remarkOnBroken(unread: readonly UnreadFile[], out: Terminal): void {
   const broken = unread.filter(({ isUnknown }) => !isUnknown);
   for (const { message } of broken.slice(0, namesShown)) out.remark(`Left out: ${message}`);
   if (broken.length > namesShown) out.remark(`Left out: ${broken.length - namesShown} more files that cannot be read.`);

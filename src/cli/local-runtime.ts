@@ -3,7 +3,7 @@ import { joinTables, type SeriesTable } from '../analysis/series-table.js';
 import { escapeControl } from '../analysis/text-escape.js';
 import type { ParsedSeries } from '../ingest/parsed-part.js';
 import { CliFailure } from './failure.js';
-import { filesThat, localFiles, readFiles, remarkOnUnread, some, timeNotes, type UnreadFile } from './local-files.js';
+import { filesThat, localFiles, readFiles, remarkOnBroken, some, timeNotes, type UnreadFile } from './local-files.js';
 import { snapshotTimes, type TimeClues } from './snapshot-times.js';
 import type { Terminal } from './terminal.js';
 
@@ -27,7 +27,8 @@ export function readRuntime(arguments_: readonly string[], out: Terminal): Runti
     if (named) throw new CliFailure('failed', `${escapeControl(path)} holds no numbers over time.`);
     silent.push({ path });
   }
-  remarkOnUnread(unread, out);
+  remarkOnBroken(unread, out);
+  silent.push(...unread.filter(({ isUnknown }) => isUnknown));
   if (silent.length > 0) {
     out.remark(`${filesThat(silent.length, 'holds', 'hold')} no numbers over time: ${some(silent)}`);
   }

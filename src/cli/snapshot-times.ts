@@ -48,8 +48,8 @@ const quarterMillis = 900_000;
  * The time of each snapshot. Those of one instance that were taken together, by their names, share what they know. Of the
  * following the first counts that there is:
  *
- * 1. The artefact's own clock; what was taken together has the earliest of them. A clock that says the same at three and
- *    more moments, and nothing else, is none.
+ * 1. The artefact's own clock; what was taken together is a millisecond after the last of them, so that a restart that they
+ *    show lies before it, too. A clock that says the same at three and more moments, and nothing else, is none.
  * 2. The time in the name, if no two moments have the same. A name may be in any zone: where some are of artefacts that
  *    have a clock, the others are as far from theirs, in quarters of an hour. If their distances differ by more than one
  *    of these, the names mean something else.
@@ -70,7 +70,7 @@ export function snapshotTimes(clues: readonly TimeClues[]): SnapshotTime[] {
   for (const steps of instances) {
     if (isStuck(steps)) for (const step of steps) step.ownMillis = null;
     for (const step of steps) {
-      if (step.ownMillis !== null) step.time = { atMillis: step.ownMillis, from: 'companion' };
+      if (step.ownMillis !== null) step.time = { atMillis: step.ownMillis, from: 'artefact' };
     }
     timesByName(steps);
   }
@@ -88,8 +88,9 @@ export function snapshotTimes(clues: readonly TimeClues[]): SnapshotTime[] {
     timesByOrder(steps, end);
     for (const { snapshots, ownMillis, time } of steps) {
       for (const snapshot of snapshots) {
-        const hasClock = ownMillis !== null && snapshot.ownMillis !== null;
-        times.set(snapshot, hasClock ? { atMillis: snapshot.ownMillis, from: 'artefact' } : time!);
+        if (ownMillis === null) times.set(snapshot, time!);
+        else if (snapshot.ownMillis === null) times.set(snapshot, { atMillis: ownMillis + 1, from: 'companion' });
+        else times.set(snapshot, { atMillis: snapshot.ownMillis, from: 'artefact' });
       }
     }
   }
@@ -112,16 +113,14 @@ interface Step {
 function stepsOf(clues: readonly TimeClues[]): Step[] {
   const steps = [...grouped(clues, ({ moment, later }) => `${later} ${moment}`).values()].map((snapshots): Step => {
     const [{ moment, later }] = snapshots;
-    const least = (millis: readonly (number | null)[]): number | null => {
-      const known = millis.filter((each) => each !== null);
-      return known.length === 0 ? null : minOf(known);
-    };
+    const own = snapshots.flatMap(({ ownMillis }) => ownMillis ?? []);
+    const named = snapshots.flatMap(({ namedMillis }) => namedMillis ?? []);
     return {
       snapshots,
       moment,
       later,
-      ownMillis: least(snapshots.map(({ ownMillis }) => ownMillis)),
-      namedMillis: least(snapshots.map(({ namedMillis }) => namedMillis)),
+      ownMillis: own.length === 0 ? null : maxOf(own),
+      namedMillis: named.length === 0 ? null : minOf(named),
       modifiedMillis: minOf(snapshots.map(({ modifiedMillis }) => modifiedMillis)),
       time: null,
     };

@@ -19,13 +19,13 @@ import type { Database, TenantId, Tx } from '../platform/database.js';
  *     evidence is either committed when the ranking begins to read, or its mark comes after the claim has taken the mark
  *     off, and the service stays due.
  *   * An outcome is written only under the fencing number of its claim: rankings of one service never overlap in it.
- *   * `not_before`: after a ranking a service rests nine times as long as it took, so it has a tenth of a worker at most.
+ *   * `not_before`: after a ranking a service rests three times as long as it took, so it has a quarter of a worker at most.
  *
  * Times are the database server's.
  */
 
 /** Rest after a ranking, in times of how long it took. */
-const restFactor = 9;
+const restFactor = 3;
 /** After a failure it is tried again after so long, doubled with every further one … */
 const retryMillis = 30_000;
 /** … up to this. */

@@ -220,9 +220,9 @@ describe('a suspect', () => {
       ],
       next: null,
     });
-    const [{ taken }] = (await app.db.readTenant(app.tenantId, (tx) =>
-      tx.query('select count(*)::int as taken from suspect_event where suspect_id = $1', [id]),
-    )) as { taken: number }[];
+    const [{ taken }] = await app.db.readTenant(app.tenantId, (tx) =>
+      tx.query<{ taken: number }[]>('select count(*)::int as taken from suspect_event where suspect_id = $1', [id]),
+    );
     await patch(id, { state: 'ignored', ignore: { until: '+50%' }, assignee: 'Ada Lovelace' });
     expect((await get(`suspects/${id}/history`)).body.rows).toHaveLength(taken);
   });
@@ -289,9 +289,12 @@ describe('a suspect', () => {
     const { name, serviceId } = await service('core', [{ function: 'h.leak' }]);
     const date = new Date(Date.now() + 48 * hour).toISOString();
     const due = async () =>
-      (await app.db.readTenant(app.tenantId, (tx) =>
-        tx.query('select due_at, remarked from leak_ranking where service_id = $1', [serviceId]),
-      )) as { due_at: Date | null; remarked: boolean }[];
+      app.db.readTenant(app.tenantId, (tx) =>
+        tx.query<{ due_at: Date | null; remarked: boolean }[]>(
+          'select due_at, remarked from leak_ranking where service_id = $1',
+          [serviceId],
+        ),
+      );
     expect((await due())[0].due_at).toBeNull();
     await patch(await firstOf(name), { state: 'ignored', ignore: { until: date } });
     expect(await due()).toEqual([{ due_at: new Date(date), remarked: false }]);

@@ -69,6 +69,7 @@ interface Pushed {
   readonly seconds: number;
   readonly instance?: number;
   readonly build?: string;
+  readonly gitSha?: string;
   readonly id?: string;
   readonly processStart?: string;
   readonly content?: Partial<PartContent>;
@@ -76,7 +77,7 @@ interface Pushed {
 
 async function push(
   stacks: StackProfile | null,
-  { seconds, instance = 0, build, id, processStart, content }: Pushed,
+  { seconds, instance = 0, build, gitSha, id, processStart, content }: Pushed,
   owner = { tenantId, service },
 ): Promise<string> {
   const upload = await insertUpload(test.db, owner.tenantId, {
@@ -84,7 +85,7 @@ async function push(
     serviceId: owner.service.serviceId,
     instanceId: owner.service.instanceIds[instance],
     receivedAt: after(seconds),
-    declared: { build },
+    declared: { build, gitSha },
   });
   if (processStart !== undefined) {
     // The receipt writes what was declared; the fixture's does not.
@@ -241,6 +242,14 @@ describe('snapshots that are evidence', () => {
     expect(await said({ buildIds: [] })).toEqual([]);
   });
 
+  it('are of a build by its version, else by its commit', async () => {
+    await push(heap(1, 1), { seconds: 0, build: 'v1', gitSha: 'c0ffee' });
+    await push(heap(2, 1), { seconds: 1, gitSha: 'c0ffee' });
+    await push(heap(3, 1), { seconds: 2 });
+    const [pod] = await instancesIn(0, 60);
+    expect(pod.snapshots.map(({ build }) => build)).toEqual(['v1', 'c0ffee', '']);
+  });
+
   it('are never deltas', async () => {
     await push(heap(1, 1), { seconds: 0 });
     await push(heap(9, 9), { seconds: 1, content: { delta: true, durationNanos: 30_000_000_000n } });
@@ -347,6 +356,23 @@ describe('of more snapshots than are needed', () => {
       ...at.filter((second) => second < deploy).map(() => 'v1'),
       ...at.filter((second) => second >= deploy).map(() => 'v2'),
     ]);
+  });
+
+  it('of large ones fewer are read, and of small ones beside them as many as ever', async () => {
+    let state = 1;
+    const random = () => (state = (state * 48_271) % 2_147_483_647);
+    const large = Array.from({ length: 20_000 }, (_, site) => {
+      return [[`main.site${site} s.go:${site + 1}`], [random(), random(), random(), random()]] as const;
+    });
+    await repeat(await push(stacksOf(large), { seconds: 0 }), { from: minute, count: 99, every: minute });
+    const other = await push(goroutines(1), { seconds: 0, content: { kind: 'goroutine' } });
+    await repeat(other, { from: minute, count: 99, every: minute });
+    const [pod] = await instancesIn(0, 2 * hour);
+    const heaps = secondsOf(pod, 'heap');
+    expect(heaps.length).toBeGreaterThanOrEqual(12);
+    expect(heaps.length).toBeLessThan(mostSnapshots / 2);
+    expect([heaps[0], heaps.at(-1)]).toEqual([0, 99 * minute]);
+    expect(secondsOf(pod, 'goroutine')).toHaveLength(mostSnapshots);
   });
 
   it('of more instances than are looked at some are left out, and a note says how many', async () => {

@@ -116,7 +116,8 @@ describe('tidemark leaks', () => {
       state: 'chan send',
       createdBy: 'main.ask',
       stack: [{ function: 'main.ask.func1', file: '/src/shop/ask.go', line: 42 }],
-      firstSeenMillis: noon,
+      // Just after the heap profile that was taken with it.
+      firstSeenMillis: noon + 1,
     });
     expect(['confirmed', 'probable']).toContain(goroutines.tier);
     expect(goroutines.growth.perHour).toBeCloseTo(150, 0);

@@ -32,13 +32,14 @@ describe('the time of a snapshot', () => {
     expect(times([own])).toEqual([[0, 'artefact']]);
   });
 
-  it('is that of what was taken together with it', () => {
-    const all = [clocked('0', 0), clues('0'), clocked('1', 7), clues('1')];
+  it('is that of what was taken together with it, just after it', () => {
+    const all = [clocked('0', 0), clues('0'), clocked('1', 7), clues('1'), clocked('1', 7.5)];
     expect(times(all)).toEqual([
       [0, 'artefact'],
-      [0, 'companion'],
+      [1 / minute, 'companion'],
       [7, 'artefact'],
-      [7, 'companion'],
+      [7.5 + 1 / minute, 'companion'],
+      [7.5, 'artefact'],
     ]);
   });
 

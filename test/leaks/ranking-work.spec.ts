@@ -99,22 +99,22 @@ describe('when a service is ranked', () => {
     expect(await state()).toMatchObject({ due: null, remarked: false, leased: false });
   });
 
-  it('is again when evidence came while it was being ranked, after a rest of nine times as long', async () => {
+  it('is again when evidence came while it was being ranked, after a rest of three times as long', async () => {
     await mark();
     const claim = claimOf(await work().next(tenantId));
     await mark();
     await finish(claim, [], 100_000);
     const { due, remarked } = await state();
     expect(remarked).toBe(true);
-    expect(due).toBeGreaterThan(850);
-    expect(due).toBeLessThan(901);
+    expect(due).toBeGreaterThan(250);
+    expect(due).toBeLessThan(301);
   });
 
   it('is not before its rest is over, whoever marks it', async () => {
     await mark();
     await finish(claimOf(await work().next(tenantId)), [], 100_000);
     await mark();
-    expect((await state()).due).toBeGreaterThan(850);
+    expect((await state()).due).toBeGreaterThan(250);
   });
 
   it('waits for evidence that is being recorded, which the ranking then sees', async () => {

@@ -15,7 +15,7 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
-import { compare, compareMoments, compareSnapshots, renumbered } from './evidence-order.js';
+import { compare, compareMoments, compareSnapshots } from './evidence-order.js';
 
 /** What is known of a snapshot besides its stacks. */
 export interface EvidenceFacts {
@@ -40,6 +40,7 @@ const defaultSampleBytes = 512 * 1024;
  */
 export class EvidenceBuilder {
   readonly #stacks = new StackInterner();
+  readonly #rowSums = new RowSums();
   readonly #trees = new WeakMap<StackTree, TreeStacks[]>();
   readonly #instances = new Map<string, { snapshots: StackEvidence[]; memory: MemoryEvidence[] }>();
 
@@ -68,7 +69,7 @@ export class EvidenceBuilder {
         const column = stacks.sampleTypes.findIndex((sampleType) => sampleType.type === type);
         return column < 0 ? new Float64Array(stacks.nodes.length) : toNumbers(stacks.values[column]);
       });
-      const summed = sumByStack(numbers, columns);
+      const summed = this.#rowSums.sum(numbers, columns, this.#stacks.count);
       const [inuseObjects, inuseBytes, allocObjects, allocBytes] = summed.columns;
       const heap: HeapEvidence = {
         ...{ id, atMillis, build, processStartMillis, kind, stacks: summed.stacks },
@@ -78,7 +79,7 @@ export class EvidenceBuilder {
       this.#instance(instance).snapshots.push(heap);
       return;
     }
-    const summed = sumByStack(numbers, [toNumbers(stacks.values[0])]);
+    const summed = this.#rowSums.sum(numbers, [toNumbers(stacks.values[0])], this.#stacks.count);
     const [counts] = summed.columns;
     const listed = rows ? this.#listed(rows, summed.stacks) : null;
     const goroutines: GoroutineEvidence = {
@@ -97,21 +98,26 @@ export class EvidenceBuilder {
 
   /**
    * Everything that was added: instances by name, snapshots by time, kind and id, stacks by their contents, and the rows
-   * of a snapshot by stack.
+   * of a snapshot by stack. The builder has nothing afterwards: to have it all twice would be a lot.
    */
   build(): LeakEvidence {
-    const used = new Set<number>();
+    const used = new Uint8Array(this.#stacks.count);
     for (const { snapshots } of this.#instances.values()) {
-      for (const snapshot of snapshots) for (const stack of snapshot.stacks) used.add(stack);
+      for (const snapshot of snapshots) for (const stack of snapshot.stacks) used[stack] = 1;
     }
-    const { stacks, numberOf } = this.#stacks.sorted(used);
+    const { stacks, placeOf } = this.#stacks.sorted(used);
+    const renumbering = new Renumbering(placeOf, stacks.length);
     const instances = Array.from(this.#instances, ([name, { snapshots, memory }]): InstanceEvidence => {
+      const renumbered: StackEvidence[] = [];
+      for (let last = snapshots.pop(); last !== undefined; last = snapshots.pop())
+        renumbered.push(renumbering.of(last));
       return {
         name,
-        snapshots: snapshots.map((snapshot) => renumbered(snapshot, numberOf)).sort(compareSnapshots),
-        memory: memory.toSorted(compareMoments),
+        snapshots: renumbered.sort(compareSnapshots),
+        memory: memory.sort(compareMoments),
       };
     });
+    this.#instances.clear();
     return { stacks, instances: instances.sort((a, b) => compare(a.name, b.name)) };
   }
 
@@ -181,6 +187,10 @@ class StackInterner {
   /** Of each stack: node of its frames, state and creator, -1 for none. */
   readonly #entries: (readonly [number, number, number])[] = [];
 
+  get count(): number {
+    return this.#entries.length;
+  }
+
   /** The node of a frame below that of its caller; 0 is the root. */
   child(above: number, functionName: string, file: string, line: number): number {
     return this.#tree.child(above, this.#symbols.frame(functionName, file, line));
@@ -203,8 +213,8 @@ class StackInterner {
     return number;
   }
 
-  /** Of the stacks those that are used, in an order of their own, and the place in it of each stack's number. */
-  sorted(used: ReadonlySet<number>): { stacks: EvidenceStack[]; numberOf: Int32Array } {
+  /** Of the stacks those that are `used`, in an order of their own, and the place in it of each stack's number. */
+  sorted(used: Uint8Array): { stacks: EvidenceStack[]; placeOf: Int32Array } {
     const symbols = this.#symbols.build();
     const { parent, frame } = this.#tree.build();
     const functions = ranksOf(symbols.functions);
@@ -231,7 +241,8 @@ class StackInterner {
       }
       return a === b ? 0 : a === 0 ? -1 : 1;
     };
-    const order = Int32Array.from(used).sort((a, b) => {
+    const numbers = Int32Array.from(used.keys()).filter((number) => used[number] === 1);
+    const order = numbers.sort((a, b) => {
       const [framesA, stateA, creatorA] = this.#entries[a];
       const [framesB, stateB, creatorB] = this.#entries[b];
       return (
@@ -240,9 +251,9 @@ class StackInterner {
         rankOf(creators, creatorA) - rankOf(creators, creatorB)
       );
     });
-    const numberOf = new Int32Array(this.#entries.length);
+    const placeOf = new Int32Array(this.#entries.length);
     const stacks = Array.from(order, (number, place): EvidenceStack => {
-      numberOf[number] = place;
+      placeOf[number] = place;
       const [leaf, state, creator] = this.#entries[number];
       const leafFirst: EvidenceFrame[] = [];
       for (let node = leaf; node > 0; node = parent[node]) leafFirst.push(frames[frame[node]]);
@@ -252,7 +263,7 @@ class StackInterner {
         createdBy: creator < 0 ? null : this.#creators.values[creator],
       };
     });
-    return { stacks, numberOf };
+    return { stacks, placeOf };
   }
 }
 
@@ -284,10 +295,13 @@ class TreeStacks {
   /** The number of the stack that ends at each node. */
   of(nodes: Int32Array): Int32Array {
     const numbers = this.#numbers;
-    return nodes.map((node) => {
+    const found = new Int32Array(nodes.length);
+    for (let row = 0; row < nodes.length; row++) {
+      const node = nodes[row];
       if (numbers[node] === unseen) numbers[node] = this.#intern(node);
-      return numbers[node];
-    });
+      found[row] = numbers[node];
+    }
+    return found;
   }
 
   #intern(leaf: number): number {
@@ -332,30 +346,136 @@ class TreeStacks {
   }
 }
 
-/** Sums rows of the same stack, and leaves out those that hold nothing at all. */
-function sumByStack(
-  numbers: Int32Array,
-  columns: readonly Float64Array[],
-): { stacks: Int32Array; columns: Float64Array[] } {
-  const rowOf = new Map<number, number>();
-  const stacks = new Int32Array(numbers.length);
-  const sums = columns.map(() => new Float64Array(numbers.length));
-  let count = 0;
-  numbers.forEach((number, from) => {
-    if (columns.every((column) => column[from] === 0)) return;
-    let row = rowOf.get(number);
-    if (row === undefined) {
-      rowOf.set(number, (row = count++));
-      stacks[row] = number;
+interface SummedRows {
+  /** Distinct. */
+  readonly stacks: Int32Array;
+  readonly columns: readonly Float64Array[];
+}
+
+/** Sums rows of one stack, and leaves out those that hold nothing at all. */
+class RowSums {
+  /** Of each stack the row that it has in the snapshot whose number stands beside it. */
+  #rowOf = new Int32Array(1024);
+  #snapshotOf = new Int32Array(1024);
+  #snapshot = 0;
+
+  /**
+   * @param stackCount no stack has this number or a higher one
+   * @returns what was given where there is nothing to sum or to leave out, as most often
+   */
+  sum(stacks: Int32Array, columns: readonly Float64Array[], stackCount: number): SummedRows {
+    this.#reserve(stackCount);
+    const snapshot = ++this.#snapshot;
+    const isEmpty = (row: number): boolean => {
+      for (const column of columns) if (column[row] !== 0) return false;
+      return true;
+    };
+    let isSummed = true;
+    for (let row = 0; row < stacks.length && isSummed; row++) {
+      isSummed = this.#snapshotOf[stacks[row]] !== snapshot && !isEmpty(row);
+      this.#snapshotOf[stacks[row]] = snapshot;
     }
-    for (let column = 0; column < sums.length; column++) sums[column][row] += columns[column][from];
-  });
-  return { stacks: stacks.slice(0, count), columns: sums.map((sum) => sum.slice(0, count)) };
+    if (isSummed) return { stacks, columns };
+
+    const again = ++this.#snapshot;
+    const distinct = new Int32Array(stacks.length);
+    const sums = columns.map(() => new Float64Array(stacks.length));
+    let count = 0;
+    for (let from = 0; from < stacks.length; from++) {
+      if (isEmpty(from)) continue;
+      const stack = stacks[from];
+      if (this.#snapshotOf[stack] !== again) {
+        this.#snapshotOf[stack] = again;
+        this.#rowOf[stack] = count;
+        distinct[count++] = stack;
+      }
+      const row = this.#rowOf[stack];
+      for (let column = 0; column < sums.length; column++) sums[column][row] += columns[column][from];
+    }
+    return { stacks: distinct.slice(0, count), columns: sums.map((sum) => sum.slice(0, count)) };
+  }
+
+  #reserve(stackCount: number): void {
+    if (stackCount <= this.#rowOf.length) return;
+    const size = Math.max(stackCount, this.#rowOf.length * 2);
+    this.#rowOf = new Int32Array(size);
+    this.#snapshotOf = new Int32Array(size);
+  }
 }
 
 /** Counts beyond 2^53 are rounded. */
 function toNumbers(column: Int64Column): Float64Array {
   return column instanceof Float64Array ? column : Float64Array.from(column, Number);
+}
+
+/** Puts snapshots into the numbers of sorted stacks, their rows in that order. */
+class Renumbering {
+  /** Of each stack, by its place, the row of the snapshot at hand; -1: it has none. */
+  readonly #rowAt: Int32Array;
+
+  /** @param placeOf by the stack's number */
+  constructor(
+    private readonly placeOf: Int32Array,
+    stackCount: number,
+  ) {
+    this.#rowAt = new Int32Array(stackCount).fill(-1);
+  }
+
+  of(snapshot: StackEvidence): StackEvidence {
+    const { stacks, order } = this.#ordered(snapshot.stacks);
+    const sorted = (column: Float64Array): Float64Array => {
+      const moved = new Float64Array(order.length);
+      for (let row = 0; row < order.length; row++) moved[row] = column[order[row]];
+      return moved;
+    };
+    if (snapshot.kind === 'heap') {
+      return {
+        ...snapshot,
+        stacks,
+        inuseObjects: sorted(snapshot.inuseObjects),
+        inuseBytes: sorted(snapshot.inuseBytes),
+        allocObjects: sorted(snapshot.allocObjects),
+        allocBytes: sorted(snapshot.allocBytes),
+      };
+    }
+    return {
+      ...snapshot,
+      stacks,
+      counts: sorted(snapshot.counts),
+      leaked: snapshot.leaked && sorted(snapshot.leaked),
+      members: snapshot.members && reorderedMembers(snapshot.members, order),
+    };
+  }
+
+  /** A pass over all stacks there are: those of a service are few, and to sort would take ten times as long. */
+  #ordered(numbers: Int32Array): { stacks: Int32Array; order: Int32Array } {
+    const rowAt = this.#rowAt;
+    for (let row = 0; row < numbers.length; row++) rowAt[this.placeOf[numbers[row]]] = row;
+    const stacks = new Int32Array(numbers.length);
+    const order = new Int32Array(numbers.length);
+    for (let place = 0, next = 0; next < numbers.length; place++) {
+      if (rowAt[place] < 0) continue;
+      stacks[next] = place;
+      order[next++] = rowAt[place];
+      rowAt[place] = -1;
+    }
+    return { stacks, order };
+  }
+}
+
+function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
+  const reordered = {
+    start: new Int32Array(start.length),
+    ids: new Float64Array(ids.length),
+    waitMinutes: new Int32Array(waitMinutes.length),
+  };
+  order.forEach((row, place) => {
+    const at = reordered.start[place];
+    reordered.ids.set(ids.subarray(start[row], start[row + 1]), at);
+    reordered.waitMinutes.set(waitMinutes.subarray(start[row], start[row + 1]), at);
+    reordered.start[place + 1] = at + start[row + 1] - start[row];
+  });
+  return reordered;
 }
 
 /** For each text its place among all of them. */

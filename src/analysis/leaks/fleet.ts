@@ -214,18 +214,20 @@ export function fleetFactors(fleet: FleetGrowth): SuspectFactor[] {
 
 /**
  * Growth that begins anew in one process of an instance after another, each for long enough to tell a level that is
- * reached from one that is not, is no accident of one of them.
+ * reached from one that is not, is no accident of one of them. What merely may leak, such as a loop in select, does not
+ * become sure by being seen twice: what is started for each item of work begins anew with it.
  */
-export function regrows({ all, spread }: FleetGrowth, leastEvidence: number): boolean {
+export function regrows({ all, spread }: FleetGrowth): boolean {
   const convincing = all.filter(
     ({ values, evidence, shape }) =>
-      values.length >= leastOfRegrowth && evidence >= leastEvidence && shape.goesOn >= 0.5,
+      values.length >= leastOfRegrowth && evidence >= evidenceOfRegrowth && shape.goesOn >= 0.5,
   );
   const restarted = new Set(convincing.map(({ process }) => process.instance)).size < convincing.length;
   return restarted && spread >= 0.3;
 }
 
 const leastOfRegrowth = 6;
+const evidenceOfRegrowth = 0.65;
 
 /** How likely so much order is without any growth, in all processes that count together. */
 export function chanceOf({ weighed }: FleetGrowth): number {

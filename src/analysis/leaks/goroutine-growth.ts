@@ -162,7 +162,7 @@ function judge(
 
   evidence *= add(
     'goes on',
-    constants.plateauFloor + (1 - constants.plateauFloor) * shape.goesOn,
+    1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sureOfPlateau(shape.grown),
     n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
@@ -183,7 +183,8 @@ function judge(
   evidence *= add('beyond chance', normalCdf(z - 1), `z = ${z.toFixed(1)}`);
 
   const isConnection = isIncoming(group) && group.state === 'IO wait';
-  const twin = isConnection ? 1 : twinOf(series, load, constants);
+  // What is started for connections is a part of their sum, and would be like it whatever it does.
+  const twin = isConnection ? 1 : twinOf(series, isIncoming(group) ? load.reading : load.incoming, constants);
   if (twin !== null) {
     const value = waitsForPeers(group.state) ? constants.twinWeight : constants.twinOfStuck;
     evidence *= add('twin', value, `${twin} for each accepted connection`);
@@ -197,7 +198,7 @@ function judge(
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
   const [known] = matches;
-  if (known?.signature.id === 'http-response-body' && idle) {
+  if (idle && isConnectionToOthers(known)) {
     evidence *= add('signature', constants.idleConnections, 'connections that wait for the next request');
     whyNot.push(
       'These connections wait for the next request: they are as many as there are servers to talk to, unless a Transport is made for each request.',
@@ -228,6 +229,15 @@ function judge(
   );
   if (share >= 0.3) why.push(`That is ${percent(share)} of what the goroutines of the process grew by.`);
   return { evidence, size, factors, why, whyNot };
+}
+
+function isConnectionToOthers(known: SignatureMatch | undefined): boolean {
+  return known?.signature.id === 'http-response-body' || known?.signature.id === 'http-idle-connections';
+}
+
+/** Of a few that come one by one, none may well come for a while: the last third is to bring a third of them. */
+function sureOfPlateau(grown: number): number {
+  return 1 - Math.exp(-Math.max(0, grown) / 6);
 }
 
 const snapshotsToTell = 6;
@@ -332,7 +342,7 @@ class GroupAges {
       for (let at = members.start[row]; at < members.start[row + 1]; at++) {
         const minutes = members.waitMinutes[at];
         count++;
-        if (isLeaked || minutes >= this.#stuckMinutes) stuck++;
+        if (minutes >= this.#stuckMinutes) stuck++;
         const seen = reached.findIndex((highest) => members.ids[at] <= highest);
         const knownMillis = atMillis - this.#listed[seen].atMillis;
         if (knownMillis <= waitSlackMillis) continue;
@@ -383,17 +393,21 @@ function countOf({ members, rows }: ListedSnapshot, group: number, highest: numb
 
 /** Connections that others have opened to the process: the load that its snapshots show by themselves. */
 interface Load {
+  /** Of each group that reads from connections, and their sum, last. */
+  readonly reading: readonly (readonly number[])[];
   /** Of each group that is started for them, and their sum, last. */
-  readonly series: readonly (readonly number[])[];
+  readonly incoming: readonly (readonly number[])[];
 }
 
 function loadOf({ groups }: GoroutineGroups, counts: ReadonlyMap<number, readonly number[]>): Load {
   const incoming = [...counts].filter(([group]) => isIncoming(groups[group]));
-  const series = incoming.map(([, values]) => values);
-  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait').map(([, values]) => values);
-  if (reading.length > 1) series.push(summed(reading));
-  if (incoming.length > 1) series.push(summed(incoming.map(([, values]) => values)));
-  return { series };
+  const reading = incoming.filter(([group]) => groups[group].state === 'IO wait');
+  return { reading: withSum(reading.map(([, own]) => own)), incoming: withSum(incoming.map(([, own]) => own)) };
+}
+
+function withSum(series: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  if (series.length < 2) return series;
+  return [...series, series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0))];
 }
 
 /**
@@ -415,18 +429,13 @@ function idleConnectionsGrow({ groups }: GoroutineGroups, counts: ReadonlyMap<nu
 
 const readLoop = /net\/http\.\(\*persistConn\)\.readLoop/;
 
-function summed(series: readonly (readonly number[])[]): number[] {
-  return series[0].map((_, place) => series.reduce((sum, values) => sum + values[place], 0));
-}
-
 /** How many goroutines of the group there are for each connection, 1 to 4, if that is so in every snapshot; else null. */
-function twinOf(series: readonly number[], { series: loads }: Load, { twinTolerance }: RankConstants): number | null {
+function twinOf(series: readonly number[], loads: Load['incoming'], { twinTolerance }: RankConstants): number | null {
   const last = series.length - 1;
   const allowed = Math.max(1.5, twinTolerance * (highest(series) - lowest(series)));
   const differs = (load: readonly number[], times: number, place: number): boolean =>
     Math.abs(series[place] - series[0] - times * (load[place] - load[0])) > allowed;
   for (const load of loads) {
-    if (load === series) continue;
     for (let times = 1; times <= mostPerConnection; times++) {
       // There may be thousands of both: most do not even end alike.
       if (differs(load, times, last) || load.some((_, place) => differs(load, times, place))) continue;
@@ -447,8 +456,8 @@ function lowest(values: readonly number[]): number {
 const mostPerConnection = 4;
 
 /** What it says that connections fell by a fifth and more in between; null where they did not. */
-function loadFactor(series: readonly number[], { series: loads }: Load, constants: RankConstants): number | null {
-  const load = loads.at(-1);
+function loadFactor(series: readonly number[], { incoming }: Load, constants: RankConstants): number | null {
+  const load = incoming.at(-1);
   if (load === undefined) return null;
   let peak = 0;
   let best: { from: number; to: number; fell: number } | null = null;

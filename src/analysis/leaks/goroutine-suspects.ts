@@ -107,7 +107,7 @@ function tierOf(fleet: FleetGrowth | null, evidence: number, constants: RankCons
   const { values } = leading;
   const enough = values.length >= 3 && values[values.length - 1] - values[0] >= leastGrown;
   if (!enough || evidence < constants.probableGoroutine || leading.shape.goesOn < 0.3) return 'watch';
-  return regrows(fleet, constants.probableGoroutine) ? 'confirmed' : 'probable';
+  return regrows(fleet) ? 'confirmed' : 'probable';
 }
 
 interface Proof {

@@ -10,7 +10,6 @@ import {
   type GrowthShape,
   growthShape,
   kendallTau,
-  mean,
   nearestTo,
   neverFalls,
   normalCdf,
@@ -33,29 +32,30 @@ export interface HeapGrowth extends GrowthInProcess {
  */
 export function growthOfPlaces(
   process: ProcessEvidence,
-  { places, placeOf }: HeapPlaces,
+  heapPlaces: HeapPlaces,
   constants: RankConstants,
 ): Map<number, HeapGrowth> {
   const { heaps } = process;
   if (heaps.length < 2) return new Map();
   const atMillis = heaps.map((snapshot) => snapshot.atMillis);
-  const series = seriesByPlace(heaps, placeOf);
+  const all = sumsByPlace(heaps, heapPlaces);
   let grownInAll = 0;
-  for (const { bytes } of series.values()) grownInAll += Math.max(0, ends(bytes).grown);
+  for (const { bytes } of all) grownInAll += Math.max(0, ends(bytes).grown);
   const loads = loadsAt(process, atMillis);
   const found = new Map<number, HeapGrowth>();
-  for (const [number, own] of series) {
-    const { grown } = ends(own.bytes);
-    if (grown <= 0 || places[number].isRuntime) continue;
+  for (const sums of all) {
+    const { grown } = ends(sums.bytes);
+    if (grown <= 0 || heapPlaces.places[sums.place].isRuntime) continue;
     // The robust slope is for those that beat their own sampling noise: thousands of places do not.
-    const z = beyondSampling(own);
+    const z = beyondSampling(sums);
     if (z < leastZ) continue;
+    const own = { bytes: [...sums.bytes], objects: [...sums.objects], allocated: [...sums.allocated] };
     const since = sinceItBegan(atMillis, own.bytes);
     if (kendallTau(since[1]) <= 0) continue;
     const shape = growthShape(...since);
     if (shape.perHour <= 0) continue;
     const share = clip(grown / grownInAll, 0, 1);
-    found.set(number, {
+    found.set(sums.place, {
       process,
       atMillis,
       values: own.bytes,
@@ -71,33 +71,49 @@ export function growthOfPlaces(
 const leastZ = 1;
 
 interface PlaceSeries {
-  readonly bytes: number[];
-  readonly objects: number[];
-  readonly allocated: number[];
-  /** Bytes that one sample stands for, weighted by bytes: their sum over rows of bytes · bytes per sample. */
-  readonly weight: number[];
+  readonly bytes: readonly number[];
+  readonly objects: readonly number[];
+  readonly allocated: readonly number[];
 }
 
-function seriesByPlace(heaps: readonly HeapEvidence[], placeOf: Int32Array): Map<number, PlaceSeries> {
-  const zeros = (): number[] => new Array<number>(heaps.length).fill(0);
-  const found = new Map<number, PlaceSeries>();
-  heaps.forEach(({ stacks, inuseObjects, inuseBytes, allocObjects, sampleBytes }, at) => {
-    stacks.forEach((stack, row) => {
-      // A profile may say anything, such as the difference of two.
-      if (!(inuseBytes[row] > 0 || allocObjects[row] > 0)) return;
+/** Sums per snapshot; of thousands of places few are looked at twice. */
+interface PlaceSums {
+  readonly place: number;
+  readonly bytes: Float64Array;
+  readonly objects: Float64Array;
+  readonly allocated: Float64Array;
+  /** Bytes that one sample stands for in the last snapshot, weighted by bytes: the sum over rows of bytes · bytes per sample. */
+  readonly weight: number;
+}
+
+function sumsByPlace(heaps: readonly HeapEvidence[], { places, placeOf }: HeapPlaces): PlaceSums[] {
+  const n = heaps.length;
+  const found: number[] = [];
+  const sumOf = new Int32Array(places.length).fill(-1);
+  for (const { stacks } of heaps) {
+    for (const stack of stacks) {
       const place = placeOf[stack];
-      let series = found.get(place);
-      if (series === undefined) {
-        series = { bytes: zeros(), objects: zeros(), allocated: zeros(), weight: zeros() };
-        found.set(place, series);
-      }
-      series.bytes[at] += Math.max(0, inuseBytes[row]);
-      series.objects[at] += Math.max(0, inuseObjects[row]);
-      series.allocated[at] += Math.max(0, allocObjects[row]);
-      series.weight[at] += inuseBytes[row] * bytesPerSample(inuseObjects[row], inuseBytes[row], sampleBytes);
-    });
+      if (sumOf[place] < 0) sumOf[place] = found.push(place) - 1;
+    }
+  }
+  const [bytes, objects, allocated] = [0, 1, 2].map(() => new Float64Array(found.length * n));
+  const weight = new Float64Array(found.length);
+  for (const [at, { stacks, inuseObjects, inuseBytes, allocObjects, sampleBytes }] of heaps.entries()) {
+    for (let row = 0; row < stacks.length; row++) {
+      // A profile may say anything, such as the difference of two.
+      if (!(inuseBytes[row] > 0 || allocObjects[row] > 0)) continue;
+      const sum = sumOf[placeOf[stacks[row]]];
+      bytes[sum * n + at] += Math.max(0, inuseBytes[row]);
+      objects[sum * n + at] += Math.max(0, inuseObjects[row]);
+      allocated[sum * n + at] += Math.max(0, allocObjects[row]);
+      if (at < n - 1) continue;
+      weight[sum] += inuseBytes[row] * bytesPerSample(inuseObjects[row], inuseBytes[row], sampleBytes);
+    }
+  }
+  return found.map((place, sum) => {
+    const own = (sums: Float64Array) => sums.subarray(sum * n, (sum + 1) * n);
+    return { place, bytes: own(bytes), objects: own(objects), allocated: own(allocated), weight: weight[sum] };
   });
-  return found;
 }
 
 /**
@@ -114,20 +130,24 @@ function bytesPerSample(objects: number, bytes: number, sampleBytes: number): nu
  * What a place grew by against what it moved: objects that were sampled stay sampled for as long as they live, so between
  * two snapshots of a place that does not grow as many samples come as go, and after m of either the balance is 0 ± √m.
  */
-function beyondSampling({ bytes, weight }: PlaceSeries): number {
+function beyondSampling({ bytes, weight }: Pick<PlaceSums, 'bytes' | 'weight'>): number {
   const n = bytes.length;
-  const perSample = weight[n - 1] / Math.max(1, bytes[n - 1]);
+  const perSample = weight / Math.max(1, bytes[n - 1]);
   let moved = 0;
   for (let at = 1; at < n; at++) moved += Math.abs(bytes[at] - bytes[at - 1]);
   return moved === 0 ? 0 : (bytes[n - 1] - bytes[0]) / Math.sqrt(moved * Math.max(1, perSample));
 }
 
 /** Means of the first and of the last third: single snapshots are noise. */
-function ends(values: readonly number[]): { first: number; last: number; grown: number } {
-  const third = Math.max(1, Math.floor(values.length / 3));
-  const first = mean(values.slice(0, third));
-  const last = mean(values.slice(-third));
-  return { first, last, grown: last - first };
+function ends(values: ArrayLike<number>): { first: number; last: number; grown: number } {
+  const n = values.length;
+  const third = Math.max(1, Math.floor(n / 3));
+  let [first, last] = [0, 0];
+  for (let i = 0; i < third; i++) {
+    first += values[i];
+    last += values[n - third + i];
+  }
+  return { first: first / third, last: last / third, grown: (last - first) / third };
 }
 
 interface Observed {

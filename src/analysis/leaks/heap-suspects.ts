@@ -61,5 +61,5 @@ function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): Suspe
   if (current.length === 0) return 'watch';
   const enough = leading.values.length >= leastSnapshots && leading.z >= leastZ;
   if (!enough || evidence < constants.probableHeap || leading.shape.goesOn < 0.3) return 'watch';
-  return regrows(fleet, constants.probableHeap) ? 'confirmed' : 'probable';
+  return regrows(fleet) ? 'confirmed' : 'probable';
 }

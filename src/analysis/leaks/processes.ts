@@ -154,7 +154,10 @@ function ofOneSource(
   return snapshots.filter((snapshot) => !isDump(snapshot));
 }
 
-/** Snapshots closer together than this share of the usual gap are one moment, of which the last one counts. */
+/**
+ * Snapshots closer together than this share of the usual gap are one moment, of which the last one counts; but a night
+ * between two recordings makes no two of one recording the same.
+ */
 const sameMomentShare = 0.05;
 const leastAfterWarmup = 3;
 const warmupMillis = 300_000;

@@ -140,7 +140,8 @@ export interface GrowthShape {
   readonly grown: number;
   readonly tau: number;
   /**
-   * The slope of the second half against the whole, from 0 (it stands still by now) to 1. 1 where there is nothing to
+   * The slope of the second half against the whole, from 0 (it stands still by now) to 1 (three
+   * fifths and more, and three tenths in the last third). 1 where there is nothing to
    * compare: of fewer than 4 points, or where the whole does not rise.
    */
   readonly goesOn: number;
@@ -168,11 +169,19 @@ export function growthShape(atMillis: readonly number[], values: readonly number
   };
 }
 
+/** Growth is never quite even: with this share of the whole slope the later half goes on as before. */
+const enoughGoesOn = 0.6;
+/** A level that was reached only now shows in the last third, and there by little. */
+const enoughAtTheEnd = 0.3;
+const leastOfTail = 3;
+
 function goesOn(hours: readonly number[], values: readonly number[], perHour: number): number {
   if (values.length < 4 || perHour <= 0) return 1;
   const from = (values.length - 1) >> 1;
   const late = theilSenSlope(hours.slice(from), values.slice(from)) ?? 0;
-  return clip(late / perHour, 0, 1);
+  const tail = Math.min(values.length - leastOfTail, Math.floor((values.length * 2) / 3));
+  const last = theilSenSlope(hours.slice(tail), values.slice(tail)) ?? 0;
+  return clip(Math.min(late / enoughGoesOn, last / enoughAtTheEnd) / perHour, 0, 1);
 }
 
 function drawdown(values: readonly number[]): number {
@@ -208,7 +217,7 @@ export function sinceItBegan(atMillis: number[], values: number[]): [number[], n
   return values.length - start < leastSinceItBegan ? [atMillis, values] : [atMillis.slice(start), values.slice(start)];
 }
 
-const leastSinceItBegan = 5;
+const leastSinceItBegan = 4;
 
 export function neverFalls(values: readonly number[]): boolean {
   return values.every((value, i) => i === 0 || value >= values[i - 1]);
