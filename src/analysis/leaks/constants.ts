@@ -42,8 +42,6 @@ export interface RankConstants {
   readonly staysWithoutLoad: number;
   /** Takes so much away for each snapshot that is missing to six. */
   readonly fewSnapshots: number;
-  /** The power of the size: how much a large growth outweighs a sure one. */
-  readonly sizePower: number;
   /** Connections to others that wait for the next request are as many as there are others. */
   readonly idleConnections: number;
   /** Of a known leak, and of what is known to be harmless as long as it follows load. */
@@ -84,7 +82,6 @@ export const defaultConstants: RankConstants = {
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
   fewSnapshots: 0.08,
-  sizePower: 0.5,
   idleConnections: 0.7,
   signatureLeak: 1.5,
   signatureBenign: 0.35,

@@ -163,7 +163,7 @@ function judge(
   evidence *= add(
     'goes on',
     1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sureOfPlateau(shape.grown),
-    n < 4 ? 'too few snapshots to tell' : `the later half grows at ${percent(shape.goesOn)} of the rate of the whole`,
+    n < 4 ? 'too few snapshots to tell' : `the later half and the last third grow on: ${percent(shape.goesOn)}`,
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
   evidence *= add(
@@ -194,7 +194,7 @@ function judge(
         : `${twin === 1 ? 'One comes' : `${twin} of them come`} and ${twin === 1 ? 'goes' : 'go'} with each accepted connection: they follow load.`,
     );
   } else if (isIncoming(group)) {
-    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
+    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy ?? group.outermost}`);
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
   const [known] = matches;
