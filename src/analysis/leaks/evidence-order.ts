@@ -88,8 +88,12 @@ function merged(instances: readonly InstanceEvidence[]): InstanceEvidence[] {
 export function renumbered(snapshot: StackEvidence, numberOf: Int32Array | null): StackEvidence {
   const stacks = numberOf === null ? snapshot.stacks : snapshot.stacks.map((stack) => numberOf[stack]);
   if (stacks.every((stack, row) => row === 0 || stacks[row - 1] < stack)) return { ...snapshot, stacks };
-  const order = Int32Array.from(stacks.keys()).sort((a, b) => stacks[a] - stacks[b]);
-  const sorted = (column: Float64Array): Float64Array => Float64Array.from(order, (row) => column[row]);
+  const order = rowsByStack(stacks);
+  const sorted = (column: Float64Array): Float64Array => {
+    const values = new Float64Array(order.length);
+    for (let row = 0; row < values.length; row++) values[row] = column[order[row]];
+    return values;
+  };
   const inOrder = Int32Array.from(order, (row) => stacks[row]);
   if (snapshot.kind === 'heap') {
     return {
@@ -106,11 +110,18 @@ export function renumbered(snapshot: StackEvidence, numberOf: Int32Array | null)
     stacks: inOrder,
     counts: sorted(snapshot.counts),
     leaked: snapshot.leaked && sorted(snapshot.leaked),
-    members: snapshot.members && sortedMembers(snapshot.members, order),
+    members: snapshot.members && reorderedMembers(snapshot.members, order),
   };
 }
 
-function sortedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
+/** Numbers sort by themselves many times as fast as by a function. */
+function rowsByStack(stacks: Int32Array): Int32Array {
+  const keys = Float64Array.from(stacks, (stack, row) => stack * stacks.length + row).sort();
+  return Int32Array.from(keys, (key) => key % stacks.length);
+}
+
+/** The members of a snapshot's rows in another order. */
+export function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
   const sorted = {
     start: new Int32Array(start.length),
     ids: new Float64Array(ids.length),

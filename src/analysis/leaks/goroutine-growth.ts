@@ -6,7 +6,7 @@ import type { ProcessEvidence } from './processes.js';
 import { alwaysBenign, matchSignatures, type SignatureMatch } from './signature-match.js';
 import { type GrowthShape, growthShape, kendallTau, neverFalls, normalCdf, sinceItBegan } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-import { counted, percent, trendText } from './words.js';
+import { counted, goesOnText, percent, trendText } from './words.js';
 
 /**
  * The growth of every group that has more goroutines at the end of a process than at its start, by group.
@@ -163,7 +163,7 @@ function judge(
   evidence *= add(
     'goes on',
     1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sureOfPlateau(shape.grown),
-    n < 4 ? 'too few snapshots to tell' : `the later half and the last third grow on: ${percent(shape.goesOn)}`,
+    n < 4 ? 'too few snapshots to tell' : goesOnText(shape),
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
   evidence *= add(

@@ -16,7 +16,7 @@ import {
   sinceItBegan,
 } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
-import { bytesText, percent, trendText } from './words.js';
+import { bytesText, goesOnText, percent, trendText } from './words.js';
 
 /** See GrowthInProcess; values are bytes in use. */
 export interface HeapGrowth extends GrowthInProcess {
@@ -203,7 +203,7 @@ function judge(
   evidence *= add(
     'goes on',
     1 - (1 - constants.plateauFloor) * (1 - shape.goesOn) * sure,
-    n < 4 ? 'too few snapshots to tell' : `the later half and the last third grow on: ${percent(shape.goesOn)}`,
+    n < 4 ? 'too few snapshots to tell' : goesOnText(shape),
   );
   if (n >= 4 && shape.goesOn < 0.3) whyNot.push('Growth has come to an end: it looks like a level that was reached.');
   evidence *= add(

@@ -81,7 +81,7 @@ interface Candidate extends Pick<UnrankedSuspect, 'tier' | 'score'> {
 function goroutineCandidate(suspect: GoroutineSuspect, held: readonly HeapSuspect[]): Candidate {
   return {
     ...suspect,
-    fingerprint: () => goroutineFingerprint(suspect),
+    fingerprint: once(() => goroutineFingerprint(suspect)),
     describe: () => {
       const described = describeGoroutines(suspect);
       const cost = memoryCost(suspect, held);
@@ -96,13 +96,18 @@ function goroutineCandidate(suspect: GoroutineSuspect, held: readonly HeapSuspec
 function heapCandidate(suspect: HeapSuspect): Candidate {
   return {
     ...suspect,
-    fingerprint: () => heapFingerprint(suspect),
+    fingerprint: once(() => heapFingerprint(suspect)),
     describe: () => {
       const described = describeHeap(suspect);
       return { ...described, growth: { ...described.growth, hoursToLimit: hoursToLimit(suspect.fleet, 1) } };
     },
     goroutines: null,
   };
+}
+
+function once<T>(find: () => T): () => T {
+  let found: { value: T } | undefined;
+  return () => (found ??= { value: find() }).value;
 }
 
 const sameLeak = 0.98;

@@ -30,8 +30,8 @@ export function gamma(values: ArrayLike<number>): number {
 
 /**
  * The probability that a series without trend and without ties has a τ as high as this one: exact for up to
- * `exactPoints` points, normal beyond (Kendall 1938; the variance is n(n−1)(2n+5)/18). A series with ties has less room
- * to be in order, so that this is too high for it, never too low.
+ * `exactPoints` points, normal beyond (Kendall 1938; the variance is n(n−1)(2n+5)/18). For series with ties it
+ * is about right.
  */
 export function kendallChance(tau: number, points: number): number {
   if (points < 2) return 1;
@@ -198,7 +198,10 @@ function drawdown(values: readonly number[]): number {
 
 /** One snapshot in the trough of a wave is no fall. */
 function mediansOfThree(values: readonly number[]): number[] {
-  return values.slice(2).map((value, i) => median([values[i], values[i + 1], value]));
+  return values.slice(2).map((c, i) => {
+    const [a, b] = [values[i], values[i + 1]];
+    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  });
 }
 
 function floorRises(values: readonly number[]): boolean {

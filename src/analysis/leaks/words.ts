@@ -26,3 +26,8 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 export function trendText(statistic: string, points: number, snapshots: number): string {
   return `${statistic} over ${points === snapshots ? '' : `the last ${points} of `}${snapshots} snapshots`;
 }
+
+/** @param goesOn see GrowthShape */
+export function goesOnText({ goesOn }: { readonly goesOn: number }): string {
+  return `${percent(goesOn)}: the slope of the later half and of the last third against that of the whole`;
+}
