@@ -208,6 +208,24 @@ describe('a text with several dumps', () => {
     ]);
   });
 
+  it('keeps a dump whole in which a second goroutine runs: a collection has stopped it', () => {
+    const { dumps } = decode(`${caller(90)}\n${goroutines([1, 2])}\n${caller(91)}\n${goroutines([3, 4])}`);
+    expect(idsOf(dumps)).toEqual([[90, 1, 2, 91, 3, 4]]);
+  });
+
+  it('tells where the second of two dumps began, whichever of its goroutines were there before', () => {
+    const first = `${caller(90)}\n${goroutines([1, 2])}\n`;
+    const text = `${first}${caller(91)}\n${goroutines([8, 9, 2, 1])}`;
+    const { dumps } = decode(text);
+    expect(idsOf(dumps)).toEqual([
+      [90, 1, 2],
+      [91, 8, 9, 2, 1],
+    ]);
+    expect(dumps.map(({ startLine }) => startLine)).toEqual([1, first.split('\n').length]);
+    expect(dumps[0].endLine).toBeLessThan(dumps[1].startLine);
+    expect(decode(`${text}\n${first}`).dumps).toHaveLength(3);
+  });
+
   it('separates the stacks that a logger wrote of single goroutines', () => {
     const text = `2026/11/23 15:19:59 http: panic serving: boom\n${caller(7)}next\n2026/11/23 15:20:00 ${caller(8)}`;
     expect(idsOf(decode(text).dumps)).toEqual([[7], [8]]);

@@ -42,8 +42,6 @@ export interface RankConstants {
   readonly staysWithoutLoad: number;
   /** Takes so much away for each snapshot that is missing to six. */
   readonly fewSnapshots: number;
-  /** The power of the size: how much a large growth outweighs a sure one. */
-  readonly sizePower: number;
   /** Connections to others that wait for the next request are as many as there are others. */
   readonly idleConnections: number;
   /** Of a known leak, and of what is known to be harmless as long as it follows load. */
@@ -65,8 +63,8 @@ export const defaultConstants: RankConstants = {
   priorChanReceive: 0.85,
   priorWaitGroup: 0.85,
   priorCond: 0.8,
-  priorSelect: 0.5,
-  priorIoWait: 0.4,
+  priorSelect: 0.4,
+  priorIoWait: 0.5,
   priorSleep: 0.35,
   priorSyscall: 0.15,
   priorRunning: 0.1,
@@ -76,7 +74,7 @@ export const defaultConstants: RankConstants = {
   awakeWeight: 0.35,
   plateauFloor: 0.1,
   drawdownWeight: 0.7,
-  shareFloor: 0.8,
+  shareFloor: 0.9,
   incomingWeight: 0.58,
   twinWeight: 0.15,
   twinOfStuck: 0.75,
@@ -84,14 +82,13 @@ export const defaultConstants: RankConstants = {
   fallsWithLoad: 0.2,
   staysWithoutLoad: 1.2,
   fewSnapshots: 0.08,
-  sizePower: 0.5,
   idleConnections: 0.7,
   signatureLeak: 1.5,
   signatureBenign: 0.35,
   notProven: 0.7,
   heapInStep: 0.6,
-  probableGoroutine: 0.47,
-  probableHeap: 0.58,
+  probableGoroutine: 0.42,
+  probableHeap: 0.65,
 };
 
 /** Those that weigh most; the evaluation chooses among these values. */
@@ -100,8 +97,8 @@ export const tunable: { readonly [Name in keyof RankConstants]?: readonly number
   priorIoWait: [0.25, 0.4, 0.5],
   incomingWeight: [0.45, 0.58, 0.7],
   survivalFloor: [0.1, 0.3],
-  shareFloor: [0.5, 0.8, 1],
+  shareFloor: [0.5, 0.8, 0.9, 1],
   heapInStep: [0.3, 0.6],
   probableGoroutine: [0.42, 0.47, 0.52],
-  probableHeap: [0.5, 0.58, 0.7],
+  probableHeap: [0.5, 0.58, 0.65, 0.7],
 };

@@ -15,7 +15,7 @@ import type {
   MemoryEvidence,
   StackEvidence,
 } from './evidence.js';
-import { compare, compareMoments, compareSnapshots } from './evidence-order.js';
+import { compare, compareMoments, compareSnapshots, reorderedMembers } from './evidence-order.js';
 
 /** What is known of a snapshot besides its stacks. */
 export interface EvidenceFacts {
@@ -461,21 +461,6 @@ class Renumbering {
     }
     return { stacks, order };
   }
-}
-
-function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
-  const reordered = {
-    start: new Int32Array(start.length),
-    ids: new Float64Array(ids.length),
-    waitMinutes: new Int32Array(waitMinutes.length),
-  };
-  order.forEach((row, place) => {
-    const at = reordered.start[place];
-    reordered.ids.set(ids.subarray(start[row], start[row + 1]), at);
-    reordered.waitMinutes.set(waitMinutes.subarray(start[row], start[row + 1]), at);
-    reordered.start[place + 1] = at + start[row + 1] - start[row];
-  });
-  return reordered;
 }
 
 /** For each text its place among all of them. */

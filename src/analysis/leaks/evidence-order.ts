@@ -110,7 +110,7 @@ export function renumbered(snapshot: StackEvidence, numberOf: Int32Array | null)
     stacks: inOrder,
     counts: sorted(snapshot.counts),
     leaked: snapshot.leaked && sorted(snapshot.leaked),
-    members: snapshot.members && sortedMembers(snapshot.members, order),
+    members: snapshot.members && reorderedMembers(snapshot.members, order),
   };
 }
 
@@ -120,7 +120,8 @@ function rowsByStack(stacks: Int32Array): Int32Array {
   return Int32Array.from(keys, (key) => key % stacks.length);
 }
 
-function sortedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
+/** The members of a snapshot's rows in another order. */
+export function reorderedMembers({ start, ids, waitMinutes }: GoroutineMembers, order: Int32Array): GoroutineMembers {
   const sorted = {
     start: new Int32Array(start.length),
     ids: new Float64Array(ids.length),

@@ -194,7 +194,7 @@ function judge(
         : `${twin === 1 ? 'One comes' : `${twin} of them come`} and ${twin === 1 ? 'goes' : 'go'} with each accepted connection: they follow load.`,
     );
   } else if (isIncoming(group)) {
-    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy}`);
+    evidence *= add('incoming', constants.incomingWeight, `started by ${group.createdBy ?? group.outermost}`);
     whyNot.push('One is started for each connection or call that comes in: they may be as many as there are callers.');
   }
   const [known] = matches;

@@ -28,7 +28,7 @@ export interface HeapGrowth extends GrowthInProcess {
  * The growth of every place that has more in use at the end of a process than at its start, by place.
  *
  * Evidence = γ⁺ · beyond sampling · retention · keeps · goes on · never falls · floor · load; size =
- * ln(1 + MiB grown)^sizePower · share. A heap profile is as of the last completed collection, so what it shows is a floor already.
+ * ln(1 + MiB grown) · share. A heap profile is as of the last completed collection, so what it shows is a floor already.
  */
 export function growthOfPlaces(
   process: ProcessEvidence,
@@ -223,11 +223,7 @@ function judge(
     evidence *= add('load', 1 - constants.heapInStep * inStep.step, `in step with ${inStep.name}`);
     whyNot.push(`It grows in step with ${inStep.name}.`);
   }
-  let size = add(
-    'grown',
-    Math.log(1 + shape.grown / 2 ** 20) ** constants.sizePower,
-    `${bytesText(shape.grown)} by the median slope`,
-  );
+  let size = add('grown', Math.log(1 + shape.grown / 2 ** 20), `${bytesText(shape.grown)} by the median slope`);
   size *= add(
     'share',
     constants.shareFloor + (1 - constants.shareFloor) * Math.sqrt(share),

@@ -43,13 +43,24 @@ const details: Record<DumpLossCode, string> = {
   'ended-early': 'the text ends within a goroutine',
 };
 
+interface SecondRunning {
+  readonly row: number;
+  /** Of the dump before it, if it begins another. */
+  readonly endLine: number;
+  readonly startLine: number;
+  readonly atNanos: bigint | null;
+  /** From here on. */
+  readonly ids: Set<number | bigint>;
+}
+
 /**
  * Reads goroutine dumps out of lines: `debug=2`, `runtime.Stack`, and what SIGQUIT, a panic, a fatal error or a deadlock
  * write into a log, of Go 1.15 to 1.27. Anything else around or between them is read over. Memory is bounded by
  * `limits`, whatever comes; nothing is thrown.
  *
- * A header begins another dump when a crash was announced above it, when it is the second caller of a dump for which
- * the world was stopped, when its goroutine was there already, or when time passed.
+ * A header begins another dump when a crash was announced above it, when its goroutine was there already, when time
+ * passed, or when its goroutine runs and there was other text above it. One that runs in the middle of a dump may be part
+ * of it (Go shows what a collection has stopped as running), or the first of another: that shows when an id comes again.
  *
  * Source: Go runtime/traceback.go, runtime/mprof.go (Stack), runtime/pprof/pprof.go (writeGoroutineStacks).
  */
@@ -67,6 +78,8 @@ export class GoroutineDumpReader implements LineSink {
   /** Whether `#dump` is one of `#dumps`, or beyond the limit. */
   #dumpKept = true;
   #ids = new Set<number | bigint>();
+  /** Where a second goroutine that runs may have begun another dump: it has, once an id from before it comes again. */
+  #second: SecondRunning | null = null;
   #goroutines = 0;
 
   #lineNumber = 0;
@@ -378,25 +391,35 @@ export class GoroutineDumpReader implements LineSink {
     this.#text.detailed = false;
     this.#lastWas = 'other';
     const crash = this.#crash.take();
-    const seen = id !== 0 && this.#ids.has(id);
+    let seen = id !== 0 && this.#ids.has(id);
     if (this.#repeating && seen) {
       this.#reading = 'repeated';
       return;
     }
-    if (this.#dump === null || crash !== null || this.#beginsDump(status, seen)) {
-      this.#dump = new DumpColumns(
-        crash?.startLine ?? this.#lineNumber,
-        crash === null ? this.#lineTime : crash.atNanos,
-        crash?.crash ?? null,
-        crash === null && status.state === 'running',
-      );
-      this.#ids.clear();
-      this.#repeating = false;
-      this.#dumpKept = this.#dumps.length < this.limits.dumps;
-      if (this.#dumpKept) this.#dumps.push(this.#dump);
-      else this.#lose('dumps-dropped');
+    const second = this.#second;
+    if (seen && second !== null && !second.ids.has(id) && crash === null && this.#dump !== null) {
+      this.#startDump(this.#dump.splitAt(second.row, second.endLine, second.startLine, second.atNanos));
+      this.#ids = second.ids;
+      seen = false;
     }
-    if (this.#ids.size < this.limits.goroutines) this.#ids.add(id);
+    if (this.#dump === null || crash !== null || this.#beginsDump(status, seen)) {
+      this.#startDump(
+        new DumpColumns(
+          crash?.startLine ?? this.#lineNumber,
+          crash === null ? this.#lineTime : crash.atNanos,
+          crash?.crash ?? null,
+          crash === null && status.state === 'running',
+        ),
+      );
+      this.#ids = new Set();
+    } else if (status.state === 'running' && this.#dump.callerFirst && !this.#repeating) {
+      const { count: row, endLine } = this.#dump;
+      this.#second = { row, endLine, startLine: this.#lineNumber, atNanos: this.#lineTime, ids: new Set() };
+    }
+    if (this.#ids.size < this.limits.goroutines) {
+      this.#ids.add(id);
+      this.#second?.ids.add(id);
+    }
     this.#foreign = 0;
     this.#lastTime = this.#lineTime;
     this.#reading = 'frames';
@@ -411,9 +434,22 @@ export class GoroutineDumpReader implements LineSink {
     row.creator = 0;
   }
 
+  #startDump(dump: DumpColumns): void {
+    this.#dump = dump;
+    this.#second = null;
+    this.#repeating = false;
+    this.#dumpKept = this.#dumps.length < this.limits.dumps;
+    if (this.#dumpKept) this.#dumps.push(dump);
+    else this.#lose('dumps-dropped');
+  }
+
   #beginsDump(status: HeaderStatus, seen: boolean): boolean {
     if (seen && !this.#repeating) return true;
-    if (status.state === 'running' && (this.#dump!.callerFirst || this.#foreign > 0) && !this.#repeating) return true;
+    if (status.state === 'running' && !this.#repeating) {
+      const { callerFirst, count } = this.#dump!;
+      // The one that asked stands first; another that runs later in a whole dump may be part of it.
+      if (this.#foreign > 0 || (callerFirst && count <= 1)) return true;
+    }
     const gap = this.#lastTime !== null && this.#lineTime !== null ? this.#lineTime - this.#lastTime : 0n;
     return gap > this.limits.gapNanos;
   }

@@ -35,7 +35,7 @@ export class DumpColumns {
     readonly startLine: number,
     readonly atNanos: bigint | null,
     readonly crash: Crash | null,
-    /** Go stopped the world and listed the goroutine that asked first: no other one can be running. */
+    /** Go stopped the world and listed the goroutine that asked first. */
     readonly callerFirst: boolean,
   ) {
     this.endLine = startLine;
@@ -54,6 +54,29 @@ export class DumpColumns {
     this.#labelSet[at] = row.labelSet;
     this.#stack[at] = row.stack;
     this.#createdBy[at] = row.createdBy;
+  }
+
+  /** Takes the rows from `row` on out of this dump, which ends with `endLine`, and makes them a dump of their own. */
+  splitAt(row: number, endLine: number, startLine: number, atNanos: bigint | null): DumpColumns {
+    const rest = new DumpColumns(startLine, atNanos, null, true);
+    rest.endLine = this.endLine;
+    for (let at = row; at < this.count; at++) {
+      rest.push({
+        id: this.#id[at],
+        state: this.#state[at],
+        waitMinutes: this.#waitMinutes[at],
+        flags: this.#flags[at],
+        bubble: this.#bubble[at],
+        labelSet: this.#labelSet[at],
+        stack: this.#stack[at],
+        createdBy: this.#createdBy[at],
+        creator: this.#creator[at],
+      });
+      this.#bubble[at] = 0n;
+    }
+    this.count = Math.min(row, this.count);
+    this.endLine = endLine;
+    return rest;
   }
 
   /** The last row lacks something after all. */
