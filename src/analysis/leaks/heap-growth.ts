@@ -13,6 +13,7 @@ import {
   nearestTo,
   neverFalls,
   normalCdf,
+  normalQuantile,
   sinceItBegan,
 } from './statistics.js';
 import type { SuspectFactor } from './suspect.js';
@@ -22,6 +23,8 @@ import { bytesText, goesOnText, percent, trendText } from './words.js';
 export interface HeapGrowth extends GrowthInProcess {
   /** What it grew by against the noise of sampling. */
   readonly z: number;
+  /** The z that says something among as many places as the process has. */
+  readonly tellingZ: number;
 }
 
 /**
@@ -42,6 +45,7 @@ export function growthOfPlaces(
   let grownInAll = 0;
   for (const { bytes } of all) grownInAll += Math.max(0, ends(bytes).grown);
   const loads = loadsAt(process, atMillis);
+  const tellingZ = Math.max(leastTellingZ, normalQuantile(1 - placesByChance / Math.max(1, all.length)));
   const found = new Map<number, HeapGrowth>();
   for (const sums of all) {
     const { grown } = ends(sums.bytes);
@@ -62,13 +66,17 @@ export function growthOfPlaces(
       shape,
       share,
       z,
-      ...judge(own, { shape, share, z, loads }, constants),
+      tellingZ,
+      ...judge(own, { shape, share, z, tellingZ, loads }, constants),
     });
   }
   return found;
 }
 
 const leastZ = 1;
+const leastTellingZ = 2.5;
+/** So many of the places of a process may have as high a z by chance; what else speaks for a leak rules most of them out. */
+const placesByChance = 0.3;
 
 interface PlaceSeries {
   readonly bytes: readonly number[];
@@ -159,12 +167,13 @@ interface Observed {
   readonly shape: GrowthShape;
   readonly share: number;
   readonly z: number;
+  readonly tellingZ: number;
   readonly loads: readonly LoadSeries[];
 }
 
 function judge(
   { bytes, objects, allocated }: PlaceSeries,
-  { shape, share, z, loads }: Observed,
+  { shape, share, z, tellingZ, loads }: Observed,
   constants: RankConstants,
 ): Pick<HeapGrowth, 'evidence' | 'size' | 'factors' | 'why' | 'whyNot'> {
   const n = bytes.length;
@@ -184,7 +193,7 @@ function judge(
     normalCdf(z - 1.5),
     `z = ${z.toFixed(1)} against what the sampling of the heap profile varies by`,
   );
-  if (z < 3) whyNot.push('The heap profile is a sample, and so little growth can be its noise.');
+  if (z < tellingZ) whyNot.push('The heap profile is a sample, and so little growth can be its noise.');
 
   // What a few samples say of a half of the window is little.
   const sure = (z * z) / (z * z + samplesToBeSure);

@@ -53,13 +53,12 @@ export function heapSuspects(
 
 /** With fewer snapshots a level that is being reached looks like a leak. */
 const leastSnapshots = 6;
-const leastZ = 2.5;
 
 function tierOf(fleet: FleetGrowth<HeapGrowth>, constants: RankConstants): SuspectTier {
   const { leading, evidence, current } = fleet;
   // What is over is told of, and is no alarm.
   if (current.length === 0) return 'watch';
-  const enough = leading.values.length >= leastSnapshots && leading.z >= leastZ;
+  const enough = leading.values.length >= leastSnapshots && leading.z >= leading.tellingZ;
   if (!enough || evidence < constants.probableHeap || leading.shape.goesOn < 0.3) return 'watch';
   return regrows(fleet) ? 'confirmed' : 'probable';
 }

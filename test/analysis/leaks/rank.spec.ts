@@ -683,9 +683,14 @@ describe('memory', () => {
     });
   });
 
-  it.each([1, 0.3, 0.05])(
-    'of a heap that only varies by sampling is silent, over fifty services of a hundred places of which %d is renewed from one snapshot to the next',
-    (renewed) => {
+  it.each([
+    [100, 1, 40],
+    [100, 0.3, 40],
+    [100, 0.05, 40],
+    [1000, 0.05, 8],
+  ])(
+    'of a heap that only varies by sampling is silent in all but one service of twenty: %i places, of which %d is renewed from one snapshot to the next',
+    (places, renewed, services) => {
       // Objects of 4 KiB, of which about 16 are sampled at each place; those that go are followed by as many, by chance.
       const random = randomOf(17);
       const drawn = (of: number, chance: number): number => {
@@ -693,12 +698,13 @@ describe('memory', () => {
         for (let i = 0; i < of; i++) if (random() < chance) count++;
         return count;
       };
-      for (let service = 0; service < 50; service++) {
-        const live = Array.from({ length: 100 }, () => drawn(64, 0.25));
+      let alarmed = 0;
+      for (let service = 0; service < services; service++) {
+        const live = Array.from({ length: places }, () => drawn(32, 0.5));
         const allocated = [...live];
         const evidence = heaps(new EvidenceOf(), () =>
           live.map((_, place) => {
-            const born = drawn(64, 0.25 * renewed);
+            const born = drawn(32, 0.5 * renewed);
             live[place] += born - drawn(live[place], renewed);
             allocated[place] += born;
             return {
@@ -709,8 +715,9 @@ describe('memory', () => {
             };
           }),
         );
-        expect(alarms(evidence)).toEqual([]);
+        if (alarms(evidence).length > 0) alarmed++;
       }
+      expect(alarmed).toBeLessThanOrEqual(services / 20);
     },
   );
 
