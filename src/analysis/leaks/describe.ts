@@ -162,20 +162,14 @@ function growthOf(unit: SuspectGrowth['unit'], fleet: FleetGrowth | null, proven
   };
 }
 
-/** Growth of less than this share of the fastest is none to tell of. */
-const noticeableShare = 0.2;
-
 /**
  * The build in which it first grew, and the last one of those that were seen before it and in which it did not; null:
  * none. Builds may overlap for as long as a deployment takes.
  */
-function sinceBuild({ all, judged, leading }: FleetGrowth): { build: string; before: string | null } {
-  const grown = all.filter(
-    (growth) => growth === leading || growth.shape.perHour >= noticeableShare * leading.shape.perHour,
-  );
-  const first = grown.reduce((a, b) => (b.atMillis[0] < a.atMillis[0] ? b : a));
+function sinceBuild({ all, judged }: FleetGrowth): { build: string; before: string | null } {
+  const first = all.reduce((a, b) => (b.atMillis[0] < a.atMillis[0] ? b : a));
   const { build } = first.process;
-  const builds = new Set(grown.map((growth) => growth.process.build));
+  const builds = new Set(all.map((growth) => growth.process.build));
   const before = judged
     .filter(
       ({ process, firstAtMillis }) =>

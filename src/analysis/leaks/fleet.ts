@@ -35,7 +35,7 @@ export interface FleetGrowth<G extends GrowthInProcess = GrowthInProcess> {
   readonly affected: readonly G[];
   /** … and those of them that no later build has replaced: it grows there now. */
   readonly current: readonly G[];
-  /** All of them, the earlier processes too, in the order of time within each instance. */
+  /** All of them in which it grows noticeably, the earlier processes too, in the order of time within each instance. */
   readonly all: readonly G[];
   /** Processes with enough snapshots to tell whether it grows in them. */
   readonly judged: readonly JudgedProcess[];
@@ -95,7 +95,8 @@ export class Fleet {
   }
 
   /** @param grown not empty */
-  combine<G extends GrowthInProcess>(grown: readonly G[]): FleetGrowth<G> {
+  combine<G extends GrowthInProcess>(grownAtAll: readonly G[]): FleetGrowth<G> {
+    const grown = noticeable(grownAtAll);
     const of = new Map(grown.map((growth) => [growth.process, growth]));
     const affected = this.current.flatMap((process) => of.get(process) ?? []);
     const current = affected.filter(({ process }) => !this.replaced.has(process));
@@ -105,11 +106,7 @@ export class Fleet {
     const judged = current.length > 0 ? current : affected.length > 0 ? affected : grown;
     const ordered = judged.toSorted((a, b) => b.evidence * b.size - a.evidence * a.size);
     const [leading] = ordered;
-    // One instance that leaks is not acquitted by others in which a few more came than went.
-    const comparable = ordered.filter(
-      (growth) => growth === leading || growth.shape.grown >= comparableShare * leading.shape.grown,
-    );
-    const weighed = comparable.slice(0, Math.ceil(comparable.length / 2));
+    const weighed = ordered.slice(0, Math.ceil(ordered.length / 2));
     const instances = this.current.length;
     return {
       leading,
@@ -164,8 +161,17 @@ const leastOfCurrent = 4;
 const leastOfLifetime = 3;
 /** What is left of the evidence where no instance's present process shows the growth. */
 const overNow = 0.3;
-/** Growth of less than this share of the largest says nothing about it. */
-const comparableShare = 0.1;
+/**
+ * Without those in which a few more came than went: growth that is less than a tenth of the fastest, and less than a tenth
+ * of the largest, which old processes may have. They neither acquit an instance that leaks nor show that it goes on.
+ */
+function noticeable<G extends GrowthInProcess>(grown: readonly G[]): readonly G[] {
+  const fastest = grown.reduce((most, { shape }) => Math.max(most, shape.perHour), 0);
+  const largest = grown.reduce((most, { shape }) => Math.max(most, shape.grown), 0);
+  return grown.filter(({ shape }) => shape.perHour >= leastNoticed * fastest || shape.grown >= leastNoticed * largest);
+}
+
+const leastNoticed = 0.1;
 
 /** What the place scores over the whole service. */
 export function fleetScore(fleet: FleetGrowth): number {

@@ -127,15 +127,20 @@ function bytesPerSample(objects: number, bytes: number, sampleBytes: number): nu
 }
 
 /**
- * What a place grew by against what it moved: objects that were sampled stay sampled for as long as they live, so between
- * two snapshots of a place that does not grow as many samples come as go, and after m of either the balance is 0 ± √m.
+ * What a place grew by against what came and went: objects that were sampled stay sampled for as long as they live, so of a
+ * place that does not grow as many samples come as go, and after m of either the balance is 0 ± √m. How many came, the
+ * counters of allocation tell; those that came and went between two snapshots make no difference to either, so that no
+ * more count than there are at both ends. Where load moves it, there are as many at least as the snapshots show.
  */
-function beyondSampling({ bytes, weight }: Pick<PlaceSums, 'bytes' | 'weight'>): number {
+function beyondSampling({ bytes, objects, allocated, weight }: PlaceSums): number {
   const n = bytes.length;
+  const grown = bytes[n - 1] - bytes[0];
   const perSample = weight / Math.max(1, bytes[n - 1]);
-  let moved = 0;
-  for (let at = 1; at < n; at++) moved += Math.abs(bytes[at] - bytes[at - 1]);
-  return moved === 0 ? 0 : (bytes[n - 1] - bytes[0]) / Math.sqrt(moved * Math.max(1, perSample));
+  let seen = 0;
+  for (let at = 1; at < n; at++) seen += Math.abs(bytes[at] - bytes[at - 1]);
+  const came = ((allocated[n - 1] - allocated[0]) * bytes[n - 1]) / Math.max(1, objects[n - 1]);
+  const moved = Math.max(seen, Math.min(2 * came - grown, bytes[0] + bytes[n - 1]));
+  return moved <= 0 ? 0 : grown / Math.sqrt(moved * Math.max(1, perSample));
 }
 
 /** Means of the first and of the last third: single snapshots are noise. */

@@ -211,13 +211,22 @@ function floorRises(values: readonly number[]): boolean {
   return floors[1] >= floors[0] && floors[2] > floors[1] && floors[2] - floors[0] > 0.1 * Math.max(1, floors[0]);
 }
 
-/** Without the time before it began to grow, if what remains is enough to judge by. */
+/**
+ * Without the time before it began to grow, if what remains is enough to judge by. What has risen and come down again
+ * has begun long ago: the last tooth of a saw is no beginning.
+ */
 export function sinceItBegan(atMillis: number[], values: number[]): [number[], number[]] {
-  const start = values.findLastIndex((value) => value <= values[0]);
-  return values.length - start < leastSinceItBegan ? [atMillis, values] : [atMillis.slice(start), values.slice(start)];
+  const first = values[0];
+  const start = values.findLastIndex((value) => value <= first);
+  const peakOf = (some: readonly number[]): number => some.reduce((a, b) => Math.max(a, b), first) - first;
+  const stood = peakOf(values.slice(0, start)) <= mostBeforeItBegan * peakOf(values.slice(start));
+  const isEnough = values.length - start >= leastSinceItBegan;
+  return isEnough && stood ? [atMillis.slice(start), values.slice(start)] : [atMillis, values];
 }
 
 const leastSinceItBegan = 4;
+/** Of what it has grown to since, so much may it have been above where it began before. */
+const mostBeforeItBegan = 0.25;
 
 export function neverFalls(values: readonly number[]): boolean {
   return values.every((value, i) => i === 0 || value >= values[i - 1]);
