@@ -13,6 +13,7 @@ import {
   type OwnTeam,
   type SuspectEvent,
   type SuspectRecord,
+  uuid,
   writeChanges,
 } from './suspect-rows.js';
 
@@ -129,12 +130,13 @@ async function buildsOfSnapshots(
   tenantId: TenantId,
   suspects: readonly LeakSuspect[],
 ): Promise<(snapshotId: string) => string | null> {
-  const ids = suspects.flatMap(({ instances }) => instances.map(({ after }) => after));
+  // What grows outside of the Go heap names no snapshot.
+  const ids = suspects.flatMap(({ instances }) => instances.map(({ after }) => after)).filter((id) => uuid.test(id));
   const rows = await tx.query<{ snapshot_id: string; version: string }[]>(
     `select s.snapshot_id, b.version
        from snapshot s
        join build b on b.tenant_id = s.tenant_id and b.service_id = s.service_id and b.build_id = s.build_id
-      where s.tenant_id = $1 and s.snapshot_id::text = any($2::text[]) and b.version <> ''`,
+      where s.tenant_id = $1 and s.snapshot_id = any($2::uuid[]) and b.version <> ''`,
     [tenantId, [...new Set(ids)]],
   );
   const versions = new Map(rows.map(({ snapshot_id, version }) => [snapshot_id, version]));
